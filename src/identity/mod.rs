@@ -1,0 +1,3 @@
+//! Who is calling?
+mod caller;
+pub use caller::{Caller, PrincipalKind, SharedCaller};

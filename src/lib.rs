@@ -1,0 +1,3 @@
+//! Sealgate.
+pub mod clock;
+pub mod identity;

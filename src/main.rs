@@ -1,0 +1,2 @@
+//! Sealgate.
+fn main() {}
