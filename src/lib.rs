@@ -1,3 +1,4 @@
 //! Sealgate.
 pub mod clock;
 pub mod identity;
+pub mod mcp;

@@ -1,0 +1,127 @@
+//! The closed table of methods: a name that is not here is refused, never forwarded.
+
+use super::Era;
+
+/// Who answers a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A backend does, after judgement.
+    Forwarded,
+    /// The gateway does, from its own catalog or state; recorded.
+    Own,
+    /// The gateway does, and nothing is worth a record.
+    Liveness,
+}
+
+/// A request method that an agent may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `initialize` (up to 2025-11-25)
+    Initialize,
+    /// `server/discover` (from 2026-07-28)
+    Discover,
+    /// `ping` (up to 2025-11-25)
+    Ping,
+    /// `tools/list`
+    ToolsList,
+    /// `tools/call`
+    ToolsCall,
+    /// `prompts/list`
+    PromptsList,
+    /// `prompts/get`
+    PromptsGet,
+    /// `resources/list`
+    ResourcesList,
+    /// `resources/templates/list`
+    TemplatesList,
+    /// `resources/read`
+    ResourcesRead,
+    /// `completion/complete`
+    Complete,
+    /// `logging/setLevel` (up to 2025-11-25)
+    SetLevel,
+}
+
+impl Method {
+    /// All methods.
+    pub const ALL: [Self; 12] = [
+        Self::Initialize,
+        Self::Discover,
+        Self::Ping,
+        Self::ToolsList,
+        Self::ToolsCall,
+        Self::PromptsList,
+        Self::PromptsGet,
+        Self::ResourcesList,
+        Self::TemplatesList,
+        Self::ResourcesRead,
+        Self::Complete,
+        Self::SetLevel,
+    ];
+
+    /// The method's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initialize => "initialize",
+            Self::Discover => "server/discover",
+            Self::Ping => "ping",
+            Self::ToolsList => "tools/list",
+            Self::ToolsCall => "tools/call",
+            Self::PromptsList => "prompts/list",
+            Self::PromptsGet => "prompts/get",
+            Self::ResourcesList => "resources/list",
+            Self::TemplatesList => "resources/templates/list",
+            Self::ResourcesRead => "resources/read",
+            Self::Complete => "completion/complete",
+            Self::SetLevel => "logging/setLevel",
+        }
+    }
+
+    /// The method of that name in that era, or `None`: then the request is refused.
+    pub fn parse(name: &str, era: Era) -> Option<Self> {
+        let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
+        let exists = match (method, era) {
+            (Self::Initialize | Self::Ping | Self::SetLevel, Era::Modern) => false,
+            (Self::Discover, Era::Legacy) => false,
+            _ => true,
+        };
+        exists.then_some(method)
+    }
+
+    /// Who answers it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::ToolsCall | Self::PromptsGet | Self::ResourcesRead | Self::Complete => Kind::Forwarded,
+            Self::Ping => Kind::Liveness,
+            Self::Initialize
+            | Self::Discover
+            | Self::ToolsList
+            | Self::PromptsList
+            | Self::ResourcesList
+            | Self::TemplatesList
+            | Self::SetLevel => Kind::Own,
+        }
+    }
+
+    /// The parameter that names what is asked for; the `Mcp-Name` header mirrors it.
+    pub fn target_param(self) -> Option<&'static str> {
+        match self {
+            Self::ToolsCall | Self::PromptsGet => Some("name"),
+            Self::ResourcesRead => Some("uri"),
+            _ => None,
+        }
+    }
+
+    /// Whether results of the method carry `ttlMs` and `cacheScope` from 2026-07-28 on.
+    pub fn is_cacheable(self) -> bool {
+        matches!(
+            self,
+            Self::Discover
+                | Self::ToolsList
+                | Self::PromptsList
+                | Self::ResourcesList
+                | Self::TemplatesList
+                | Self::ResourcesRead
+        )
+    }
+}
