@@ -1,0 +1,148 @@
+//! From what an agent names to the backend that owns it: by the catalog's map, never by guessing.
+
+use super::{Catalog, split_uri};
+use crate::mcp::{Method, Object, quote};
+
+/// Which endpoint was called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Front {
+    /// `/mcp`: all backends as one server.
+    All,
+    /// `/servers/{id}/mcp`: one backend under its own names.
+    Server(String),
+}
+
+impl Front {
+    /// The path of the endpoint.
+    pub fn path(&self) -> String {
+        match self {
+            Self::All => "/mcp".into(),
+            Self::Server(id) => format!("/servers/{id}/mcp"),
+        }
+    }
+}
+
+/// What is asked for, in policy's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A tool by its shown name.
+    Tool(String),
+    /// A prompt by its shown name.
+    Prompt(String),
+    /// A resource by server and own URI.
+    Resource {
+        /// The server's id.
+        server: String,
+        /// The server's own URI.
+        uri: String,
+    },
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The server's id.
+    pub server: String,
+    /// What is asked for.
+    pub target: Target,
+    /// Its own name or URI there.
+    pub own: String,
+    /// The parameter that is rewritten on the way, raw; absent if the agent used the own name.
+    pub rewrite: Option<(&'static str, String)>,
+}
+
+/// The outcome of a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// It has an owner.
+    Found(Found),
+    /// Nothing of that name is known.
+    Unknown,
+    /// The parameters do not name anything.
+    Malformed(&'static str),
+}
+
+impl Catalog {
+    /// Finds the owner of what a forwarded method's raw `params` name.
+    pub fn resolve(&self, front: &Front, method: Method, params: &Object<'_>) -> Resolved {
+        match method {
+            Method::ToolsCall | Method::PromptsGet => match params.str("name") {
+                None => Resolved::Malformed("`params.name` must be a string"),
+                Some(name) => self.by_name(front, method == Method::ToolsCall, &name, "name"),
+            },
+            Method::ResourcesRead => match params.str("uri") {
+                None => Resolved::Malformed("`params.uri` must be a string"),
+                Some(uri) => self.by_uri(front, &uri, "uri", quote),
+            },
+            Method::Complete => self.by_reference(front, params),
+            _ => Resolved::Unknown,
+        }
+    }
+
+    fn by_reference(&self, front: &Front, params: &Object<'_>) -> Resolved {
+        let Some(reference) = params.object("ref") else {
+            return Resolved::Malformed("`params.ref` must be an object");
+        };
+        match reference.str("type").as_deref() {
+            Some("ref/prompt") => match reference.str("name") {
+                None => Resolved::Malformed("`params.ref.name` must be a string"),
+                Some(name) => self.by_name(front, false, &name, "ref"),
+            },
+            Some("ref/resource") => match reference.str("uri") {
+                None => Resolved::Malformed("`params.ref.uri` must be a string"),
+                Some(uri) => self.by_uri(front, &uri, "ref", |own| {
+                    format!("{{\"type\":\"ref/resource\",\"uri\":{}}}", quote(own))
+                }),
+            },
+            _ => Resolved::Malformed("`params.ref.type` must be `ref/prompt` or `ref/resource`"),
+        }
+    }
+
+    fn by_name(&self, front: &Front, is_tool: bool, name: &str, member: &'static str) -> Resolved {
+        let shelf = if is_tool { &self.tools } else { &self.prompts };
+        let entry = match front {
+            Front::All => shelf.get(name),
+            Front::Server(id) => shelf
+                .get(&super::exposed_name(id, name))
+                .filter(|entry| *entry.server == **id && entry.own == name),
+        };
+        let Some(entry) = entry else { return Resolved::Unknown };
+        let raw = match member {
+            "ref" => format!("{{\"type\":\"ref/prompt\",\"name\":{}}}", quote(&entry.own)),
+            _ => quote(&entry.own),
+        };
+        let shown = entry.shown.clone();
+        Resolved::Found(Found {
+            server: entry.server.to_string(),
+            target: if is_tool { Target::Tool(shown) } else { Target::Prompt(shown) },
+            own: entry.own.clone(),
+            rewrite: (*front == Front::All).then_some((member, raw)),
+        })
+    }
+
+    fn by_uri(
+        &self,
+        front: &Front,
+        uri: &str,
+        member: &'static str,
+        raw: impl Fn(&str) -> String,
+    ) -> Resolved {
+        let (server, own) = match front {
+            Front::Server(id) => (id.as_str(), uri),
+            Front::All => match split_uri(uri).filter(|(server, _)| self.source(server).is_some()) {
+                Some(parts) => parts,
+                // Web links keep their own form in lists.
+                None => match self.resources.get(uri) {
+                    Some(entry) => (&*entry.server, uri),
+                    None => return Resolved::Unknown,
+                },
+            },
+        };
+        Resolved::Found(Found {
+            server: server.to_owned(),
+            target: Target::Resource { server: server.to_owned(), uri: own.to_owned() },
+            own: own.to_owned(),
+            rewrite: (*front == Front::All).then(|| (member, raw(own))),
+        })
+    }
+}

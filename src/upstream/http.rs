@@ -1,0 +1,261 @@
+//! The Streamable HTTP transport towards a backend, both eras.
+
+use super::inbox::Inbox;
+use super::outgoing::Outgoing;
+use super::sse::SseParser;
+use super::{Error, Inbound};
+use crate::mcp::{Edition, Era, JsonLimits, Message, Outcome, check};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Response, StatusCode};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Most notifications on one answer; an endless stream ends as garbage.
+const MAX_EVENTS: usize = 100_000;
+
+/// One logical connection: an URL, its headers and, in the legacy era, a session.
+#[derive(Debug)]
+pub(super) struct HttpLink {
+    client: reqwest::Client,
+    url: reqwest::Url,
+    headers: HeaderMap,
+    session: Arc<OnceLock<HeaderValue>>,
+    next: AtomicU64,
+    limit: usize,
+}
+
+impl HttpLink {
+    pub(super) fn new(
+        url: url::Url,
+        given: &[(String, String)],
+        limit: usize,
+        client: reqwest::Client,
+    ) -> Result<Self, Error> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| Error::Unusable(format!("`{name}` is not a header name")))?;
+            let mut value = HeaderValue::try_from(value.as_str())
+                .map_err(|_| Error::Unusable(format!("the value of header `{name}` has other than visible ASCII")))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        headers.insert(ACCEPT, BOTH);
+        headers.insert(CONTENT_TYPE, JSON);
+        Ok(Self { client, url, headers, session: Arc::default(), next: AtomicU64::new(1), limit })
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) async fn request(&self, out: &Outgoing, edition: Edition) -> Result<HttpBody, Error> {
+        self.send(self.next_id(), out, edition).await
+    }
+
+    pub(super) async fn send(&self, id: u64, out: &Outgoing, edition: Edition) -> Result<HttpBody, Error> {
+        let mut headers = self.hop_headers(edition, out.method != "initialize");
+        if edition.era() == Era::Modern {
+            headers.insert(METHOD, HeaderValue::from_static(out.method));
+            if let Some(name) = out.name_header()
+                && let Ok(value) = HeaderValue::try_from(name)
+            {
+                headers.insert(NAME, value);
+            }
+        }
+        let response = self.post(headers, out.request(id)).await?;
+        if out.method == "initialize"
+            && let Some(session) = response.headers().get(SESSION)
+        {
+            let _ = self.session.set(session.clone());
+        }
+        HttpBody::of(id, response, self.limit, self.session.get().is_some()).await
+    }
+
+    pub(super) async fn post_notification(&self, text: String, edition: Edition) -> Result<(), Error> {
+        let response = self.post(self.hop_headers(edition, true), text).await?;
+        let status = response.status();
+        if status.is_success() { Ok(()) } else { Err(Error::Status(status.as_u16())) }
+    }
+
+    /// The standalone stream of a legacy session, for what the server says unasked; `None` if it has none.
+    pub(super) async fn listen(&self, edition: Edition) -> Option<HttpBody> {
+        let headers = self.hop_headers(edition, true);
+        let response = self.client.get(self.url.clone()).headers(headers).send().await.ok()?;
+        let is_stream = response.status().is_success() && media_type(&response) == Some("text/event-stream");
+        is_stream.then(|| HttpBody::streaming(0, response, self.limit))
+    }
+
+    /// Ends a legacy session. A server may refuse; then it times out there.
+    pub(super) async fn end_session(&self, edition: Edition) {
+        if self.session.get().is_some() {
+            let headers = self.hop_headers(edition, true);
+            let _ = self.client.delete(self.url.clone()).headers(headers).send().await;
+        }
+    }
+
+    fn hop_headers(&self, edition: Edition, negotiated: bool) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if negotiated {
+            headers.insert(VERSION, HeaderValue::from_static(edition.as_str()));
+            if let Some(session) = self.session.get() {
+                headers.insert(SESSION, session.clone());
+            }
+        }
+        headers
+    }
+
+    async fn post(&self, headers: HeaderMap, body: String) -> Result<Response, Error> {
+        let request = self.client.post(self.url.clone()).headers(headers).body(body);
+        request.send().await.map_err(|e| network(&e))
+    }
+}
+
+fn network(error: &reqwest::Error) -> Error {
+    // `without_url` texts still name hosts; the kind is enough to act on.
+    if error.is_timeout() {
+        Error::Timeout
+    } else if error.is_connect() {
+        Error::Unreachable("connection refused or name not resolved".into())
+    } else {
+        Error::Closed
+    }
+}
+
+fn media_type(response: &Response) -> Option<&str> {
+    let value = response.headers().get(CONTENT_TYPE)?.to_str().ok()?;
+    value.split(';').next().map(str::trim)
+}
+
+#[derive(Debug)]
+enum Source {
+    Ready(Option<Inbound>),
+    Events { response: Box<Response>, parser: SseParser, seen: usize },
+}
+
+/// The body of one HTTP response: a single message, or a stream of events.
+#[derive(Debug)]
+pub(super) struct HttpBody {
+    id: u64,
+    limit: usize,
+    source: Source,
+}
+
+impl HttpBody {
+    fn streaming(id: u64, response: Response, limit: usize) -> Self {
+        let source =
+            Source::Events { response: Box::new(response), parser: SseParser::new(limit), seen: 0 };
+        Self { id, limit, source }
+    }
+
+    async fn of(id: u64, response: Response, limit: usize, in_session: bool) -> Result<Self, Error> {
+        let status = response.status();
+        match media_type(&response) {
+            Some("text/event-stream") if status.is_success() => Ok(Self::streaming(id, response, limit)),
+            // The specification answers requests with 200, 400 or 404 and a JSON-RPC body.
+            Some("application/json") => {
+                let bytes = collect(response, limit).await?;
+                match one_response(&bytes, id, limit) {
+                    Ok(inbound) => Ok(Self { id, limit, source: Source::Ready(Some(inbound)) }),
+                    Err(_) if !status.is_success() => Err(refused(status, in_session)),
+                    Err(e) => Err(e),
+                }
+            }
+            _ if !status.is_success() => Err(refused(status, in_session)),
+            _ => Err(Error::Garbage("neither JSON nor an event stream".into())),
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Inbound, Error> {
+        match &mut self.source {
+            Source::Ready(inbound) => inbound.take().ok_or(Error::Closed),
+            Source::Events { response, parser, seen } => loop {
+                while let Some(event) = parser.next_event()? {
+                    *seen += 1;
+                    if *seen > MAX_EVENTS && self.id != 0 {
+                        return Err(Error::Garbage("an endless stream of events".into()));
+                    }
+                    if let Some(inbound) = one_event(&event, self.id, self.limit)? {
+                        return Ok(inbound);
+                    }
+                }
+                match response.chunk().await {
+                    Ok(Some(bytes)) => parser.push(&bytes),
+                    Ok(None) => return Err(Error::Closed),
+                    Err(e) => return Err(network(&e)),
+                }
+            },
+        }
+    }
+}
+
+fn refused(status: StatusCode, in_session: bool) -> Error {
+    if status == StatusCode::NOT_FOUND && in_session { Error::SessionExpired } else { Error::Status(status.as_u16()) }
+}
+
+async fn collect(mut response: Response, limit: usize) -> Result<Bytes, Error> {
+    let mut first = None;
+    let mut rest = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| network(&e))? {
+        if first.is_none() && rest.is_empty() {
+            first = Some(chunk);
+            continue;
+        }
+        if let Some(first) = first.take() {
+            rest.extend_from_slice(&first);
+        }
+        rest.extend_from_slice(&chunk);
+        if rest.len() > limit {
+            return Err(Error::TooLarge(limit));
+        }
+    }
+    let all = first.unwrap_or_else(|| Bytes::from(rest));
+    if all.len() > limit { Err(Error::TooLarge(limit)) } else { Ok(all) }
+}
+
+fn read(bytes: &[u8], limit: usize) -> Result<&str, Error> {
+    let limits = JsonLimits { bytes: limit, ..JsonLimits::default() };
+    check(bytes, &limits).map_err(|e| Error::Garbage(e.to_string()))
+}
+
+fn one_response(bytes: &[u8], expected: u64, limit: usize) -> Result<Inbound, Error> {
+    match Message::parse(read(bytes, limit)?.trim()).map_err(|e| Error::Garbage(e.to_string()))? {
+        Message::Response { id, outcome } => inbound(id.as_ref(), outcome, expected),
+        _ => Err(Error::Garbage("not a response".into())),
+    }
+}
+
+fn one_event(event: &str, expected: u64, limit: usize) -> Result<Option<Inbound>, Error> {
+    match Message::parse(read(event.as_bytes(), limit)?.trim()).map_err(|e| Error::Garbage(e.to_string()))? {
+        Message::Response { id, outcome } => inbound(id.as_ref(), outcome, expected).map(Some),
+        Message::Notification { method, params } => {
+            Ok(Some(Inbound::Notification { method, params: params.unwrap_or("{}").to_owned() }))
+        }
+        // We declared no client capability; a question on this stream gets no answer, and the call's
+        // time limit ends a server that insists.
+        Message::Request { .. } => Ok(None),
+    }
+}
+
+fn inbound(id: Option<&crate::mcp::Id>, outcome: Outcome<'_>, expected: u64) -> Result<Inbound, Error> {
+    match (id.map(crate::mcp::Id::as_u64), outcome) {
+        (Some(Some(found)), Outcome::Result(raw)) if found == expected => Ok(Inbound::Result(raw.to_owned())),
+        // A server that could not read the request answers without its id.
+        (Some(Some(found)), Outcome::Error(raw)) if found == expected => Ok(Inbound::Error(raw.to_owned())),
+        (None, Outcome::Error(raw)) => Ok(Inbound::Error(raw.to_owned())),
+        _ => Err(Error::Garbage("the answer has another id".into())),
+    }
+}
+
+impl From<HttpBody> for Inbox {
+    fn from(body: HttpBody) -> Self {
+        Self::Http(Box::new(body))
+    }
+}

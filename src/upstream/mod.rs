@@ -1,0 +1,22 @@
+//! How does a call get there? Transports, eras, sessions and health of the backend servers.
+
+mod cleared;
+mod error;
+mod http;
+mod inbox;
+mod link;
+mod listing;
+mod outgoing;
+mod peer;
+mod server;
+mod sse;
+mod stdio;
+mod target;
+
+pub use cleared::{ClearedCall, Destination, Unclear};
+pub use error::Error;
+pub use inbox::{Answer, Inbound};
+pub use listing::Listing;
+pub use outgoing::{Hop, LogLevel};
+pub use server::{Event, Health, Upstream};
+pub use target::{Endpoint, EraChoice, SessionMode, Target};

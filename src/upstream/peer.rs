@@ -1,0 +1,232 @@
+//! A backend that has said which era it speaks: the handshake, and requests of our own.
+
+use super::inbox::{Inbound, Inbox};
+use super::link::{Link, Surroundings, Unasked};
+use super::outgoing::{Outgoing, client_info};
+use super::{ClearedCall, EraChoice, Error, Target};
+use crate::mcp::{Edition, Era, Method, Object, array_items, codes, string_value};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How long a process may take over a probe that it does not understand before it counts as legacy.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// An initialised or discovered backend.
+#[derive(Debug)]
+pub(super) struct Peer {
+    link: Arc<Link>,
+    edition: Edition,
+    /// The raw `capabilities` object.
+    capabilities: String,
+    instructions: Option<String>,
+    call_timeout: Duration,
+    _listening: DropGuard,
+}
+
+enum Probe {
+    Modern(String),
+    Legacy,
+}
+
+impl Peer {
+    /// Connects and shakes hands.
+    pub(super) async fn connect(target: &Target, around: &Surroundings) -> Result<Self, Error> {
+        timeout(target.start_timeout, Self::handshake(target, around)).await.unwrap_or(Err(Error::Timeout))
+    }
+
+    async fn handshake(target: &Target, around: &Surroundings) -> Result<Self, Error> {
+        let link = Link::open(target, around)?;
+        let probe = match target.era {
+            EraChoice::Legacy => Probe::Legacy,
+            EraChoice::Modern => match probe(&link).await? {
+                Probe::Modern(result) => Probe::Modern(result),
+                Probe::Legacy => return Err(Error::Handshake("it does not speak 2026-07-28".into())),
+            },
+            EraChoice::Auto => match timeout(PROBE, probe(&link)).await {
+                Ok(Ok(found)) => found,
+                // A process may exit on, or ignore, what it does not know. HTTP failures decide nothing.
+                Ok(Err(Error::Closed)) | Err(_) if matches!(link, Link::Stdio(_)) => Probe::Legacy,
+                Ok(Err(e)) => return Err(e),
+                Err(_) => return Err(Error::Timeout),
+            },
+        };
+        let link = if link.is_closed() { Link::open(target, around)? } else { link };
+        let (edition, answer) = match probe {
+            Probe::Modern(result) => (Edition::LATEST, result),
+            Probe::Legacy => initialize(&link).await?,
+        };
+        let object = Object::parse(&answer).ok_or_else(|| Error::Handshake("not an object".into()))?;
+        let stop = CancellationToken::new();
+        let peer = Self {
+            capabilities: object.get("capabilities").unwrap_or("{}").to_owned(),
+            instructions: object.str("instructions").map(std::borrow::Cow::into_owned),
+            link: Arc::new(link),
+            edition,
+            call_timeout: target.call_timeout,
+            _listening: stop.clone().drop_guard(),
+        };
+        if edition.era() == Era::Legacy {
+            peer.link.notify("notifications/initialized", edition).await?;
+        }
+        peer.listen(around, stop);
+        Ok(peer)
+    }
+
+    pub(super) fn edition(&self) -> Edition {
+        self.edition
+    }
+
+    pub(super) fn instructions(&self) -> Option<&str> {
+        self.instructions.as_deref()
+    }
+
+    pub(super) fn has_capability(&self, name: &str) -> bool {
+        Object::parse(&self.capabilities).is_some_and(|c| c.get(name).is_some())
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.link.is_closed()
+    }
+
+    /// Sends a cleared call.
+    pub(super) async fn send(&self, call: &ClearedCall) -> Result<Inbox, Error> {
+        let id = self.link.next_id();
+        let out = Outgoing::of(call, self.edition, id);
+        self.link.send(id, &out, self.edition).await
+    }
+
+    /// Asks something on our own behalf and waits for the response.
+    pub(super) async fn ask(&self, method: Method, params: &str) -> Result<Inbound, Error> {
+        let out = Outgoing::own(method, self.edition, params);
+        let answer = async {
+            let mut inbox = self.link.request(&out, self.edition).await?;
+            last(&mut inbox).await
+        };
+        timeout(self.call_timeout, answer).await.unwrap_or(Err(Error::Timeout))
+    }
+
+    /// Listens for what the backend says unasked. A process says it on its pipe; a legacy HTTP session has
+    /// a stream of its own; a modern backend answers a subscription.
+    fn listen(&self, around: &Surroundings, stop: CancellationToken) {
+        let changes = ["tools", "prompts", "resources"].iter().any(|list| {
+            Object::parse(&self.capabilities)
+                .and_then(|c| c.object(list))
+                .is_some_and(|c| c.get("listChanged") == Some("true"))
+        });
+        let (link, edition, unasked) = (self.link.clone(), self.edition, around.unasked.clone());
+        if !changes || (matches!(*link, Link::Stdio(_)) && edition.era() == Era::Legacy) {
+            return;
+        }
+        // Only weakly: the peer's drop must close the link.
+        let weak = Arc::downgrade(&link);
+        drop(link);
+        let listening = async move {
+            let Some(link) = weak.upgrade() else { return };
+            let inbox = match (&*link, edition.era()) {
+                (Link::Http(http), Era::Legacy) => http.listen(edition).await.map(Inbox::from),
+                _ => link.request(&subscription(edition), edition).await.ok(),
+            };
+            drop(link);
+            let Some(mut inbox) = inbox else { return };
+            while let Ok(frame) = inbox.next().await {
+                match frame {
+                    Inbound::Notification { method, .. } if method.ends_with("/list_changed") => {
+                        let _ = unasked.try_send(Unasked::ListChanged);
+                    }
+                    Inbound::Notification { .. } => {}
+                    Inbound::Result(_) | Inbound::Error(_) => return,
+                }
+            }
+        };
+        around.tracker.spawn(async move {
+            tokio::select! {
+                () = listening => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// Ends a legacy HTTP session politely.
+    pub(super) async fn close(&self) {
+        if let Link::Http(link) = &*self.link {
+            link.end_session(self.edition).await;
+        }
+    }
+}
+
+fn subscription(edition: Edition) -> Outgoing {
+    let wanted = "\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\
+                  \"resourcesListChanged\":true}";
+    let mut out = Outgoing::own(Method::Discover, edition, wanted);
+    out.method = "subscriptions/listen";
+    out
+}
+
+async fn last(inbox: &mut Inbox) -> Result<Inbound, Error> {
+    loop {
+        match inbox.next().await? {
+            Inbound::Notification { .. } => {}
+            frame => return Ok(frame),
+        }
+    }
+}
+
+/// Asks `server/discover`, and reads what any answer says about the era.
+async fn probe(link: &Link) -> Result<Probe, Error> {
+    let out = Outgoing::own(Method::Discover, Edition::LATEST, "");
+    let mut inbox = match link.request(&out, Edition::LATEST).await {
+        Ok(inbox) => inbox,
+        // These decide nothing: the server was not reached, or wants something else first.
+        Err(Error::Status(code @ (401 | 403 | 407 | 408 | 429 | 500..=599))) => return Err(Error::Status(code)),
+        Err(Error::Status(_) | Error::Garbage(_)) => return Ok(Probe::Legacy),
+        Err(e) => return Err(e),
+    };
+    match last(&mut inbox).await? {
+        Inbound::Result(raw) => {
+            let versions = Object::parse(&raw).and_then(|r| r.get("supportedVersions"));
+            let modern = versions.is_some_and(|list| names(list, Edition::LATEST));
+            Ok(if modern { Probe::Modern(raw) } else { Probe::Legacy })
+        }
+        Inbound::Error(raw) => {
+            let error = Object::parse(&raw);
+            let code = error.as_ref().and_then(|e| e.get("code")).and_then(|c| c.parse::<i64>().ok());
+            let supported = error.as_ref().and_then(|e| e.object("data")).and_then(|d| d.get("supported"));
+            match code {
+                Some(codes::UNSUPPORTED_VERSION) if supported.is_some_and(|list| names(list, Edition::LATEST)) => {
+                    Err(Error::Handshake("it refuses 2026-07-28 and lists it as supported".into()))
+                }
+                _ => Ok(Probe::Legacy),
+            }
+        }
+        Inbound::Notification { .. } => Ok(Probe::Legacy),
+    }
+}
+
+fn names(list: &str, edition: Edition) -> bool {
+    array_items(list)
+        .unwrap_or_default()
+        .into_iter()
+        .any(|raw| string_value(raw).is_some_and(|name| name == edition.as_str()))
+}
+
+/// The legacy handshake. Returns the agreed revision and the raw result.
+async fn initialize(link: &Link) -> Result<(Edition, String), Error> {
+    let params = format!(
+        "\"protocolVersion\":\"{}\",\"capabilities\":{{}},\"clientInfo\":{}",
+        Edition::LATEST_LEGACY,
+        client_info()
+    );
+    let out = Outgoing::own(Method::Initialize, Edition::LATEST_LEGACY, &params);
+    let mut inbox = link.request(&out, Edition::LATEST_LEGACY).await?;
+    match last(&mut inbox).await? {
+        Inbound::Result(raw) => {
+            let version = Object::parse(&raw).and_then(|r| r.str("protocolVersion").map(|v| v.into_owned()));
+            let edition = version.as_deref().and_then(Edition::parse).filter(|e| e.era() == Era::Legacy);
+            let edition = edition.ok_or_else(|| Error::Handshake("it chose a revision that we do not speak".into()))?;
+            Ok((edition, raw))
+        }
+        _ => Err(Error::Handshake("it refused `initialize`".into())),
+    }
+}

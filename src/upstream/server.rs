@@ -1,0 +1,247 @@
+//! One backend server: kept connected, counted, and never able to take the others with it.
+
+use super::inbox::Answer;
+use super::link::{Surroundings, Unasked};
+use super::peer::Peer;
+use super::{ClearedCall, Error, Listing, SessionMode, Target};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Notices within this time are answered by one new listing.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+/// A session of one principal that nobody used for this long is ended.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+/// How long a call may wait for a free slot.
+const SLOT_WAIT: Duration = Duration::from_secs(5);
+
+/// Whether a backend can be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Not tried yet.
+    Starting,
+    /// Connected.
+    Up,
+    /// Not connected, and why; retried with growing pauses.
+    Down(Error),
+}
+
+/// News of one backend.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// It is up, or its lists changed.
+    Listed(String, Arc<Listing>),
+    /// It went down.
+    Down(String, Error),
+}
+
+struct Session {
+    peer: Arc<Peer>,
+    used: Instant,
+}
+
+/// A backend server and its connections.
+pub struct Upstream {
+    target: Target,
+    around: Surroundings,
+    /// The connection that lists, and that all share in shared mode.
+    shared: Mutex<Option<Arc<Peer>>>,
+    own: Mutex<HashMap<String, Session>>,
+    slots: Arc<Semaphore>,
+    health: watch::Sender<Health>,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstream").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl Upstream {
+    /// Starts to connect; news go to `events`.
+    pub fn start(
+        target: Target,
+        http: reqwest::Client,
+        tracker: &TaskTracker,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Arc<Self> {
+        let (unasked, notices) = mpsc::channel(64);
+        let upstream = Arc::new(Self {
+            around: Surroundings { tracker: tracker.clone(), http, unasked },
+            shared: Mutex::default(),
+            own: Mutex::default(),
+            slots: Arc::new(Semaphore::new(target.concurrency)),
+            health: watch::channel(Health::Starting).0,
+            stop: CancellationToken::new(),
+            target,
+        });
+        tracker.spawn(upstream.clone().supervise(notices, events));
+        upstream
+    }
+
+    /// The resolved configuration.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether it can be called.
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    /// Waits until the first attempt to connect has ended, well or not.
+    pub async fn tried(&self) {
+        let mut health = self.health.subscribe();
+        let _ = health.wait_for(|h| *h != Health::Starting).await;
+    }
+
+    /// Ends all connections and processes.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Sends a cleared call. The answer's frames are read from the returned stream.
+    ///
+    /// # Errors
+    /// Returns why the backend could not be asked.
+    pub async fn send(&self, call: &ClearedCall) -> Result<Answer, Error> {
+        let slot = timeout(SLOT_WAIT, self.slots.clone().acquire_owned());
+        let slot = slot.await.map_err(|_| Error::Busy)?.map_err(|_| Error::Closed)?;
+        let peer = self.peer_for(&call.to().principal).await?;
+        let inbox = match peer.send(call).await {
+            Err(Error::SessionExpired) => {
+                // 404 on a session means that nothing ran: the one case in which sending again is safe.
+                self.forget(&call.to().principal, &peer).await;
+                self.peer_for(&call.to().principal).await?.send(call).await?
+            }
+            sent => sent?,
+        };
+        Ok(Answer { inbox, edition: peer.edition(), _slot: slot })
+    }
+
+    async fn peer_for(&self, principal: &str) -> Result<Arc<Peer>, Error> {
+        match self.target.session {
+            SessionMode::Shared => {
+                let mut shared = self.shared.lock().await;
+                match shared.as_ref().filter(|peer| !peer.is_closed()) {
+                    Some(peer) => Ok(peer.clone()),
+                    None => match self.health() {
+                        Health::Up => {
+                            let peer = Arc::new(Peer::connect(&self.target, &self.around).await?);
+                            *shared = Some(peer.clone());
+                            Ok(peer)
+                        }
+                        Health::Starting => Err(Error::Down("it is starting".into())),
+                        Health::Down(why) => Err(Error::Down(why.to_string())),
+                    },
+                }
+            }
+            SessionMode::PerPrincipal => {
+                let mut own = self.own.lock().await;
+                let now = Instant::now();
+                own.retain(|_, s| !s.peer.is_closed() && now.duration_since(s.used) < SESSION_IDLE);
+                if let Some(session) = own.get_mut(principal) {
+                    session.used = now;
+                    return Ok(session.peer.clone());
+                }
+                let peer = Arc::new(Peer::connect(&self.target, &self.around).await?);
+                own.insert(principal.to_owned(), Session { peer: peer.clone(), used: now });
+                Ok(peer)
+            }
+        }
+    }
+
+    async fn forget(&self, principal: &str, stale: &Arc<Peer>) {
+        let mut shared = self.shared.lock().await;
+        if shared.as_ref().is_some_and(|peer| Arc::ptr_eq(peer, stale)) {
+            *shared = None;
+        }
+        drop(shared);
+        let mut own = self.own.lock().await;
+        if own.get(principal).is_some_and(|s| Arc::ptr_eq(&s.peer, stale)) {
+            own.remove(principal);
+        }
+    }
+
+    /// Connects, lists, listens, and begins again when the connection ends.
+    async fn supervise(
+        self: Arc<Self>,
+        mut notices: mpsc::Receiver<Unasked>,
+        events: mpsc::UnboundedSender<Event>,
+    ) {
+        let mut pause = FIRST_PAUSE;
+        while !self.stop.is_cancelled() {
+            let ended = tokio::select! {
+                ended = self.live(&mut notices, &events) => ended,
+                () = self.stop.cancelled() => break,
+            };
+            let was_up = *self.health.borrow() == Health::Up;
+            if was_up {
+                pause = FIRST_PAUSE;
+            }
+            *self.shared.lock().await = None;
+            tracing::warn!(server = self.target.id, "backend down: {ended}");
+            self.health.send_replace(Health::Down(ended.clone()));
+            let _ = events.send(Event::Down(self.target.id.clone(), ended));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => break,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            while notices.try_recv().is_ok() {}
+        }
+        let peers: Vec<_> = self.shared.lock().await.take().into_iter().collect();
+        let own: Vec<_> = self.own.lock().await.drain().map(|(_, s)| s.peer).collect();
+        for peer in peers.iter().chain(&own) {
+            let _ = timeout(Duration::from_secs(1), peer.close()).await;
+        }
+    }
+
+    /// One life of the shared connection; returns why it ended.
+    async fn live(
+        &self,
+        notices: &mut mpsc::Receiver<Unasked>,
+        events: &mpsc::UnboundedSender<Event>,
+    ) -> Error {
+        let peer = match Peer::connect(&self.target, &self.around).await {
+            Ok(peer) => Arc::new(peer),
+            Err(e) => return e,
+        };
+        *self.shared.lock().await = Some(peer.clone());
+        let mut last: Option<Arc<Listing>> = None;
+        loop {
+            match Listing::gather(&peer).await {
+                Ok(listing) => {
+                    let listing = Arc::new(listing);
+                    if last.as_ref() != Some(&listing) {
+                        last = Some(listing.clone());
+                        let _ = events.send(Event::Listed(self.target.id.clone(), listing));
+                    }
+                    self.health.send_replace(Health::Up);
+                }
+                Err(e) => return e,
+            }
+            loop {
+                match notices.recv().await {
+                    Some(Unasked::ListChanged) => break,
+                    // A session of one principal may have ended, not the shared one.
+                    Some(Unasked::Closed) if !peer.is_closed() => {}
+                    Some(Unasked::Closed) | None => return Error::Closed,
+                }
+            }
+            tokio::time::sleep(DEBOUNCE).await;
+            while let Ok(notice) = notices.try_recv() {
+                if notice == Unasked::Closed && peer.is_closed() {
+                    return Error::Closed;
+                }
+            }
+        }
+    }
+}
