@@ -10,9 +10,8 @@ const CLOSE: &str = "?=";
 /// The header form of a value: itself if it is plain ASCII without edge white space, else base64 in a
 /// sentinel.
 pub fn encode_header_value(value: &str) -> Cow<'_, str> {
-    let plain = value.bytes().all(|b| (0x20..0x7f).contains(&b))
-        && value.trim() == value
-        && !value.starts_with(OPEN);
+    let plain =
+        value.bytes().all(|b| (0x20..0x7f).contains(&b)) && value.trim() == value && !value.starts_with(OPEN);
     if plain { Cow::Borrowed(value) } else { Cow::Owned(format!("{OPEN}{}{CLOSE}", STANDARD.encode(value))) }
 }
 

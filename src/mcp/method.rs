@@ -80,12 +80,11 @@ impl Method {
     /// The method of that name in that era, or `None`: then the request is refused.
     pub fn parse(name: &str, era: Era) -> Option<Self> {
         let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
-        let exists = match (method, era) {
-            (Self::Initialize | Self::Ping | Self::SetLevel, Era::Modern) => false,
-            (Self::Discover, Era::Legacy) => false,
-            _ => true,
+        let missing = match era {
+            Era::Modern => matches!(method, Self::Initialize | Self::Ping | Self::SetLevel),
+            Era::Legacy => method == Self::Discover,
         };
-        exists.then_some(method)
+        (!missing).then_some(method)
     }
 
     /// Who answers it.

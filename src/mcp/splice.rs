@@ -280,7 +280,10 @@ fn skip_value(bytes: &[u8], start: usize) -> Option<usize> {
             b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => return None,
             _ => {
                 while bytes.get(at).is_some_and(|b| {
-                    !matches!(b, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'{' | b'[')
+                    !matches!(
+                        b,
+                        b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'{' | b'['
+                    )
                 }) {
                     at += 1;
                 }

@@ -7,12 +7,33 @@ fn ok(text: &str) -> bool {
 
 #[test]
 fn strict_json_is_accepted_and_everything_else_is_not() {
-    for good in ["{}", "[]", "0", "-0.5e+3", "\"\\u00e9\\ud83d\\ude00\"", " {\"a\":[1,{\"b\":null}]} ", "true"] {
+    for good in
+        ["{}", "[]", "0", "-0.5e+3", "\"\\u00e9\\ud83d\\ude00\"", " {\"a\":[1,{\"b\":null}]} ", "true"]
+    {
         assert!(ok(good), "{good}");
     }
     for bad in [
-        "", "{", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", "+1", ".5", "NaN", "tru", "\"\\x\"", "\"\\ud800\"",
-        "\"\\udc00\"", "\"a\nb\"", "{} {}", "[1 2]", "{\"a\" 1}", "\u{feff}{}", "{\"a\":1]", "'a'",
+        "",
+        "{",
+        "[1,]",
+        "{\"a\":1,}",
+        "{a:1}",
+        "01",
+        "1.",
+        "+1",
+        ".5",
+        "NaN",
+        "tru",
+        "\"\\x\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"a\nb\"",
+        "{} {}",
+        "[1 2]",
+        "{\"a\" 1}",
+        "\u{feff}{}",
+        "{\"a\":1]",
+        "'a'",
     ] {
         assert!(!ok(bad), "{bad}");
     }
@@ -21,10 +42,7 @@ fn strict_json_is_accepted_and_everything_else_is_not() {
 #[test]
 fn duplicate_keys_are_found_in_every_spelling() {
     for bad in ["{\"a\":1,\"a\":2}", "{\"name\":1,\"na\\u006de\":2}", "{\"x\":{\"b\":1,\"c\":2,\"b\":3}}"] {
-        assert!(matches!(
-            check(bad.as_bytes(), &JsonLimits::default()),
-            Err(JsonError::DuplicateKey(_))
-        ));
+        assert!(matches!(check(bad.as_bytes(), &JsonLimits::default()), Err(JsonError::DuplicateKey(_))));
     }
     let many: Vec<String> = (0..200).map(|i| format!("\"k{i}\":{i}")).collect();
     assert!(ok(&format!("{{{}}}", many.join(","))));
@@ -53,7 +71,10 @@ fn an_edit_changes_only_what_it_names() {
 fn strings_are_rewritten_at_their_paths_only() {
     let text = r#"{"content":[{"type":"resource_link","uri":"a://1"},{"text":"a://1"}],"uri":"a://2"}"#;
     let out = rewrite_strings(text, &[&["content", "*", "uri"]], &mut |uri| Some(format!("s+{uri}")));
-    assert_eq!(out, r#"{"content":[{"type":"resource_link","uri":"s+a://1"},{"text":"a://1"}],"uri":"a://2"}"#);
+    assert_eq!(
+        out,
+        r#"{"content":[{"type":"resource_link","uri":"s+a://1"},{"text":"a://1"}],"uri":"a://2"}"#
+    );
 }
 
 #[test]

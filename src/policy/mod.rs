@@ -1,4 +1,48 @@
-//! stub
-use uuid::Uuid;
-#[derive(Debug)] pub struct Permit { call: Uuid }
-impl Permit { pub fn call(&self)->Uuid{self.call} }
+//! May they do it?
+//!
+//! Cedar decides. [`Policies::load`] reads a folder of policies, types every tool's arguments from its input
+//! schema, validates strictly, and slices the policies by action and resource; [`Policies::authorize`] answers
+//! a [`Question`] with a [`Permit`], which only this stage can make, or a [`Denial`].
+//!
+//! Three rules go beyond Cedar's own. A `forbid` that fails to evaluate denies (Cedar would skip it). An
+//! argument that does not fit its declared type denies before any policy runs. And a value that Cedar's types
+//! cannot hold exactly denies if a policy would have read it.
+
+mod actions;
+mod annotations;
+mod arguments;
+mod authorize;
+mod callers;
+mod circumstances;
+mod config;
+mod decide;
+mod digests;
+mod entities;
+mod folder;
+mod generate;
+mod hierarchy;
+mod listing;
+mod load;
+mod model;
+mod problem;
+mod question;
+mod reads;
+mod schema;
+mod selftest;
+mod shape;
+mod slices;
+mod stamp;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod view;
+mod world;
+
+pub use config::Config;
+pub use digests::Digests;
+pub use folder::shipped;
+pub use load::Policies;
+pub use model::{PromptModel, ServerModel, ToolModel};
+pub use problem::Problem;
+pub use question::{AdminAction, Asked, Circumstances, Item, Question};
+pub use stamp::{Denial, DenialKind, Misfit, Permit, PolicyError};

@@ -4,6 +4,7 @@ use super::{exposed_name, exposed_uri};
 use crate::mcp::{Edit, Object, quote};
 use crate::upstream::Listing;
 use indexmap::IndexMap;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -82,7 +83,7 @@ impl Catalog {
     fn add(&mut self, shelf: Shelf, server: &Arc<str>, raw: &[String], clean: &Clean<'_>) {
         let mut counts: HashMap<String, usize> = HashMap::new();
         for item in raw {
-            if let Some(key) = Object::parse(item).and_then(|o| o.str(shelf.key()).map(|k| k.into_owned())) {
+            if let Some(key) = Object::parse(item).and_then(|o| o.str(shelf.key()).map(Cow::into_owned)) {
                 *counts.entry(key).or_default() += 1;
             }
         }

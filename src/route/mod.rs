@@ -4,12 +4,12 @@ mod catalog;
 mod cursor;
 mod names;
 mod resolve;
-mod uris;
 #[cfg(test)]
 mod tests;
+mod uris;
 
 pub use catalog::{Catalog, Entry, Source};
 pub use cursor::CursorKey;
 pub use names::exposed_name;
-pub use resolve::{Front, Found, Resolved, Target};
-pub use uris::{exposed_uri, expose_uris, split_uri};
+pub use resolve::{Found, Front, Resolved, Target};
+pub use uris::{expose_uris, exposed_uri, split_uri};

@@ -9,7 +9,10 @@ fn listing(tools: &[&str]) -> Arc<Listing> {
         edition: Edition::LATEST,
         tools: tools.iter().map(|n| format!("{{\"name\":\"{n}\",\"x-vendor\":1.0}}")).collect(),
         prompts: vec!["{\"name\":\"p\"}".into()],
-        resources: vec!["{\"uri\":\"a://1\",\"name\":\"r\"}".into(), "{\"uri\":\"https://x.example/\"}".into()],
+        resources: vec![
+            "{\"uri\":\"a://1\",\"name\":\"r\"}".into(),
+            "{\"uri\":\"https://x.example/\"}".into(),
+        ],
         templates: vec!["{\"uriTemplate\":\"a://{id}\"}".into()],
         completions: true,
         instructions: None,
@@ -45,7 +48,8 @@ fn names_are_prefixed_and_resolved_by_the_map() {
 fn one_server_keeps_its_own_names() {
     let catalog = catalog(&[("a", &["t"]), ("b", &["t"])]);
     let front = Front::Server("b".into());
-    let Resolved::Found(found) = catalog.resolve(&front, Method::ToolsCall, &params("{\"name\":\"t\"}")) else {
+    let Resolved::Found(found) = catalog.resolve(&front, Method::ToolsCall, &params("{\"name\":\"t\"}"))
+    else {
         panic!("not found")
     };
     assert_eq!((found.server.as_str(), found.rewrite), ("b", None));

@@ -42,8 +42,9 @@ impl HttpLink {
         for (name, value) in given {
             let name = HeaderName::try_from(name.as_str())
                 .map_err(|_| Error::Unusable(format!("`{name}` is not a header name")))?;
-            let mut value = HeaderValue::try_from(value.as_str())
-                .map_err(|_| Error::Unusable(format!("the value of header `{name}` has other than visible ASCII")))?;
+            let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| {
+                Error::Unusable(format!("the value of header `{name}` has other than visible ASCII"))
+            })?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -150,8 +151,7 @@ pub(super) struct HttpBody {
 
 impl HttpBody {
     fn streaming(id: u64, response: Response, limit: usize) -> Self {
-        let source =
-            Source::Events { response: Box::new(response), parser: SseParser::new(limit), seen: 0 };
+        let source = Source::Events { response: Box::new(response), parser: SseParser::new(limit), seen: 0 };
         Self { id, limit, source }
     }
 
@@ -197,7 +197,11 @@ impl HttpBody {
 }
 
 fn refused(status: StatusCode, in_session: bool) -> Error {
-    if status == StatusCode::NOT_FOUND && in_session { Error::SessionExpired } else { Error::Status(status.as_u16()) }
+    if status == StatusCode::NOT_FOUND && in_session {
+        Error::SessionExpired
+    } else {
+        Error::Status(status.as_u16())
+    }
 }
 
 async fn collect(mut response: Response, limit: usize) -> Result<Bytes, Error> {

@@ -38,7 +38,8 @@ impl Link {
         match &target.endpoint {
             Endpoint::Stdio { .. } => StdioLink::spawn(target, around).map(Self::Stdio),
             Endpoint::Http { url, headers } => {
-                HttpLink::new(url.clone(), headers, target.response_bytes, around.http.clone()).map(Self::Http)
+                HttpLink::new(url.clone(), headers, target.response_bytes, around.http.clone())
+                    .map(Self::Http)
             }
         }
     }

@@ -67,7 +67,6 @@ pub(super) struct Outgoing {
     pub params: String,
     /// For `Mcp-Name`.
     pub name: Option<String>,
-    pub progress: bool,
 }
 
 impl Outgoing {
@@ -89,7 +88,7 @@ impl Outgoing {
                 edit.finish()
             }
         };
-        Self { method: to.method.as_str(), params, name: to.own_name.clone(), progress: hop.progress }
+        Self { method: to.method.as_str(), params, name: to.own_name.clone() }
     }
 
     /// A request of our own.
@@ -100,12 +99,15 @@ impl Outgoing {
             (Some(meta), false) => format!("{{{members},\"_meta\":{meta}}}"),
             (None, _) => format!("{{{members}}}"),
         };
-        Self { method: method.as_str(), params, name: None, progress: false }
+        Self { method: method.as_str(), params, name: None }
     }
 
     /// The whole JSON-RPC request.
     pub(super) fn request(&self, id: u64) -> String {
-        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{}\",\"params\":{}}}", self.method, self.params)
+        format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{}\",\"params\":{}}}",
+            self.method, self.params
+        )
     }
 
     /// `Mcp-Name`, in its header form.

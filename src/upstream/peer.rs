@@ -179,7 +179,9 @@ async fn probe(link: &Link) -> Result<Probe, Error> {
     let mut inbox = match link.request(&out, Edition::LATEST).await {
         Ok(inbox) => inbox,
         // These decide nothing: the server was not reached, or wants something else first.
-        Err(Error::Status(code @ (401 | 403 | 407 | 408 | 429 | 500..=599))) => return Err(Error::Status(code)),
+        Err(Error::Status(code @ (401 | 403 | 407 | 408 | 429 | 500..=599))) => {
+            return Err(Error::Status(code));
+        }
         Err(Error::Status(_) | Error::Garbage(_)) => return Ok(Probe::Legacy),
         Err(e) => return Err(e),
     };
@@ -194,7 +196,9 @@ async fn probe(link: &Link) -> Result<Probe, Error> {
             let code = error.as_ref().and_then(|e| e.get("code")).and_then(|c| c.parse::<i64>().ok());
             let supported = error.as_ref().and_then(|e| e.object("data")).and_then(|d| d.get("supported"));
             match code {
-                Some(codes::UNSUPPORTED_VERSION) if supported.is_some_and(|list| names(list, Edition::LATEST)) => {
+                Some(codes::UNSUPPORTED_VERSION)
+                    if supported.is_some_and(|list| names(list, Edition::LATEST)) =>
+                {
                     Err(Error::Handshake("it refuses 2026-07-28 and lists it as supported".into()))
                 }
                 _ => Ok(Probe::Legacy),
@@ -222,9 +226,11 @@ async fn initialize(link: &Link) -> Result<(Edition, String), Error> {
     let mut inbox = link.request(&out, Edition::LATEST_LEGACY).await?;
     match last(&mut inbox).await? {
         Inbound::Result(raw) => {
-            let version = Object::parse(&raw).and_then(|r| r.str("protocolVersion").map(|v| v.into_owned()));
+            let version =
+                Object::parse(&raw).and_then(|r| r.str("protocolVersion").map(std::borrow::Cow::into_owned));
             let edition = version.as_deref().and_then(Edition::parse).filter(|e| e.era() == Era::Legacy);
-            let edition = edition.ok_or_else(|| Error::Handshake("it chose a revision that we do not speak".into()))?;
+            let edition =
+                edition.ok_or_else(|| Error::Handshake("it chose a revision that we do not speak".into()))?;
             Ok((edition, raw))
         }
         _ => Err(Error::Handshake("it refused `initialize`".into())),

@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Notices within this time are answered by one new listing.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 /// A session of one principal that nobody used for this long is ended.
-const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+const SESSION_IDLE: Duration = Duration::from_mins(30);
 /// How long a call may wait for a free slot.
 const SLOT_WAIT: Duration = Duration::from_secs(5);
 

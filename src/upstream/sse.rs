@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn events_are_found_however_the_bytes_are_cut() {
-        let stream = b": hi\r\n\r\nid: 1\ndata:\n\nevent: message\ndata: {\"a\":\ndata: 1}\n\ndata: two\r\n\r\n";
+        let stream =
+            b": hi\r\n\r\nid: 1\ndata:\n\nevent: message\ndata: {\"a\":\ndata: 1}\n\ndata: two\r\n\r\n";
         for cut in 1..stream.len() {
             let mut parser = SseParser::new(1000);
             let mut events = Vec::new();

@@ -127,9 +127,11 @@ impl Shared {
     }
 
     fn respond(&self, id: u64, frame: Inbound) {
-        match self.lock().remove(&id) {
-            Some(waiting) => drop(waiting.frames.send(Ok(frame))),
-            None => tracing::warn!(server = self.server, "an answer to no open request was dropped"),
+        let waiting = self.lock().remove(&id);
+        if let Some(waiting) = waiting {
+            drop(waiting.frames.send(Ok(frame)));
+        } else {
+            tracing::warn!(server = self.server, "an answer to no open request was dropped");
         }
     }
 
@@ -326,7 +328,11 @@ async fn log_stderr(server: String, stderr: impl AsyncRead + Unpin) {
         lines += 1;
         // Content never reaches our own log: only that something was written, and how much.
         if lines <= STDERR_LINES {
-            tracing::debug!(server, bytes = line.len().min(STDERR_LINE), "the backend wrote to standard error");
+            tracing::debug!(
+                server,
+                bytes = line.len().min(STDERR_LINE),
+                "the backend wrote to standard error"
+            );
         }
     }
 }

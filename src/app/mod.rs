@@ -1,0 +1,213 @@
+//! How is it all put together? Opens stores, starts tasks, and owns the order of start and stop.
+
+mod backends;
+mod keys;
+mod registry;
+mod report;
+mod status;
+
+pub use report::{BackendReport, Trial};
+pub use status::{Ready, Status};
+
+use crate::api;
+use crate::audit::{Log, OpenError};
+use crate::clock::Clock;
+use crate::config::{Config, Problem};
+use crate::gateway::Gateway;
+use crate::http::{Edge, Limits, Listener, Origins, Parts, routes};
+use crate::identity::Tokens;
+use crate::inspect::Inspector;
+use crate::route::CursorKey;
+use crate::telemetry::Metrics;
+use registry::Registry;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often idle sessions are looked for.
+const SWEEP: Duration = Duration::from_secs(30);
+/// How long tasks may take to end after a stop.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration or the policies have problems.
+    #[error("the configuration has {} problem(s)", .0.len())]
+    Problems(Vec<Problem>),
+    /// The audit log cannot be opened; nothing may run without it.
+    #[error("the audit log cannot be opened: {0}")]
+    Log(#[from] OpenError),
+    /// The token store cannot be opened.
+    #[error("the token store cannot be opened: {0}")]
+    Tokens(#[from] crate::identity::Error),
+    /// The filters fail their own test.
+    #[error("the filters cannot be used: {0}")]
+    Inspect(#[from] crate::inspect::Error),
+    /// A listener cannot be bound.
+    #[error("cannot listen on {address}: {source}; choose another address in the configuration")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of the data folder cannot be used.
+    #[error("cannot use `{}`: {source}; check that the folder exists and is writable", path.display())]
+    Data {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// What is put in force cannot be recorded.
+    #[error("the audit log cannot record the start: {0}")]
+    Unrecorded(crate::audit::Unrecorded),
+    /// The HTTP client cannot be built.
+    #[error("the system's trusted certificates cannot be used")]
+    HttpClient,
+    /// The metrics cannot be registered.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// The system has no random numbers.
+    #[error("the system's random source failed")]
+    Random,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct App {
+    /// Where agents connect.
+    pub agents: SocketAddr,
+    /// Where health and metrics are.
+    pub admin: SocketAddr,
+    registry: Arc<Registry>,
+    log: Log,
+    tracker: TaskTracker,
+    listeners: TaskTracker,
+    stop: CancellationToken,
+    closing: CancellationToken,
+}
+
+impl App {
+    /// Starts everything, in this order: stores, filters, backends, policies, listeners, tasks.
+    ///
+    /// # Errors
+    /// Returns the first thing without which the gateway must not run.
+    pub async fn start(config: Config, file: Option<PathBuf>, metrics: Metrics) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        let (tracker, listeners) = (TaskTracker::new(), TaskTracker::new());
+        let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
+        let keys = keys::Keys::open(&config.data_dir)?;
+        let tokens = Arc::new(Tokens::open(&config.data_dir, clock.clone())?);
+        let inspector = Arc::new(Inspector::new(&config.inspect, keys.commitment())?);
+        let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
+        let agents = bind(config.listen, config.limits.header_bytes).await?;
+        let admin = bind(config.admin.listen, config.limits.header_bytes).await?;
+        let addresses = (local(&agents, config.listen)?, local(&admin, config.admin.listen)?);
+        let cursors = CursorKey::random().ok_or(StartError::Random)?;
+
+        let (registry, rules) = Registry::start(&config, file, inspector, keys, (&tracker, &metrics)).await?;
+        log.append(registry.opening_record()).await.map_err(StartError::Unrecorded)?;
+        let gateway = Arc::new(Gateway::new(rules, log.clone(), clock, cursors, metrics.clone()));
+        registry.run(gateway.clone(), stop.clone());
+
+        let edge = Arc::new(edge(&config, addresses.0, gateway.clone(), tokens.clone(), &tracker));
+        let status = Arc::new(Status::new(gateway.clone(), edge.clone(), registry.clone(), metrics.clone()));
+        tokens.run(&tracker, stop.clone());
+        metrics.run(&tracker, stop.clone());
+        tracker.spawn(edge.fold().run(gateway, closing.clone()));
+        tracker.spawn(sweep(edge.clone(), stop.clone()));
+        listeners.spawn(agents.serve(routes(edge), listeners.clone(), stop.clone()));
+        listeners.spawn(admin.serve(api::routes(status), listeners.clone(), stop.clone()));
+        Ok(Self { agents: addresses.0, admin: addresses.1, registry, log, tracker, listeners, stop, closing })
+    }
+
+    /// Asks for a reload, as SIGHUP does.
+    pub fn reload(&self) {
+        self.registry.reload();
+    }
+
+    /// Stops, in this order: listeners, calls, backends, tasks, and last the log.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.listeners.close();
+        let _ = tokio::time::timeout(DRAIN, self.listeners.wait()).await;
+        self.registry.stop();
+        self.closing.cancel();
+        self.tracker.close();
+        let _ = tokio::time::timeout(DRAIN, self.tracker.wait()).await;
+        let log = self.log;
+        let closed = tokio::task::spawn_blocking(move || log.close()).await;
+        match closed {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => tracing::error!("the log was not closed cleanly: {e}"),
+            Err(_) => tracing::error!("the log's writer panicked"),
+        }
+    }
+}
+
+async fn bind(address: SocketAddr, header_bytes: usize) -> Result<Listener, StartError> {
+    Listener::bind(address, header_bytes).await.map_err(|source| StartError::Bind { address, source })
+}
+
+fn local(listener: &Listener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.address().map_err(|source| StartError::Bind { address, source })
+}
+
+fn edge(
+    config: &Config,
+    bound: SocketAddr,
+    gateway: Arc<Gateway>,
+    tokens: Arc<Tokens>,
+    tracker: &TaskTracker,
+) -> Edge {
+    let limits = &config.limits;
+    let public = config.public_url.as_ref();
+    let hosts = config.allowed_hosts.iter().cloned();
+    let hosts = hosts.chain(public.and_then(|url| url.host_str()).map(str::to_owned));
+    let origins = config.allowed_origins.iter().cloned();
+    let origins = origins.chain(public.map(|url| url.origin().ascii_serialization()));
+    tracing::debug!(%bound, "agents' edge");
+    Edge::new(Parts {
+        gateway,
+        tokens,
+        origins: Origins::new(hosts, origins),
+        limits: Limits {
+            request_bytes: limits.request_bytes,
+            depth: limits.depth,
+            calls: limits.concurrent_calls,
+            calls_per_principal: limits.calls_per_principal,
+            sessions: limits.sessions,
+            session_idle_us: i64::try_from(limits.session_idle().as_micros()).unwrap_or(i64::MAX),
+        },
+        tracker: tracker.clone(),
+        resource_metadata: None,
+    })
+}
+
+async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
+        edge.sweep();
+    }
+}
+
+/// Loads all that [`App::start`] loads and binds nothing; for `sealgate check`.
+///
+/// # Errors
+/// Returns every problem that would keep the gateway from starting, or a backend from being used.
+pub async fn trial(config: &Config) -> Result<Trial, StartError> {
+    let tracker = TaskTracker::new();
+    let inspector = Arc::new(Inspector::new(&config.inspect, &[0; 32])?);
+    let keys = keys::Keys::throwaway();
+    let metrics = Metrics::new()?;
+    let (registry, _) = Registry::start(config, None, inspector, keys, (&tracker, &metrics)).await?;
+    let trial = registry.trial();
+    registry.stop();
+    tracker.close();
+    let _ = tokio::time::timeout(DRAIN, tracker.wait()).await;
+    Ok(trial)
+}

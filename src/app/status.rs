@@ -1,0 +1,78 @@
+//! Is it ready? What `/readyz` and `/metrics` read.
+
+use super::registry::Registry;
+use super::report::BackendReport;
+use crate::gateway::Gateway;
+use crate::http::Edge;
+use crate::telemetry::{AuditFigures, Metrics};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A view of the running gateway for the administrative listener.
+#[derive(Debug)]
+pub struct Status {
+    gateway: Arc<Gateway>,
+    edge: Arc<Edge>,
+    registry: Arc<Registry>,
+    metrics: Metrics,
+}
+
+/// The body of `/readyz`.
+#[derive(Debug, Serialize)]
+pub struct Ready {
+    /// Whether calls are served: the log can be written and its tail verifies.
+    pub ready: bool,
+    /// The log.
+    pub log: crate::audit::Status,
+    /// Each backend. One that is down does not make the gateway unready.
+    pub backends: Vec<BackendReport>,
+    /// Why the last change of configuration or policies was rejected, if it was.
+    pub rejected_change: Option<String>,
+    /// What a person should look at.
+    pub notes: Vec<String>,
+    /// Open legacy sessions.
+    pub sessions: usize,
+}
+
+impl Status {
+    pub(super) fn new(
+        gateway: Arc<Gateway>,
+        edge: Arc<Edge>,
+        registry: Arc<Registry>,
+        metrics: Metrics,
+    ) -> Self {
+        Self { gateway, edge, registry, metrics }
+    }
+
+    /// The state of everything that readiness hangs on.
+    pub fn ready(&self) -> Ready {
+        let log = self.gateway.log().status();
+        let trial = self.registry.trial();
+        Ready {
+            ready: log.writable,
+            log,
+            backends: trial.backends,
+            rejected_change: self.registry.rejected(),
+            notes: trial.notes,
+            sessions: self.edge.open_sessions(),
+        }
+    }
+
+    /// Metrics in the Prometheus text format.
+    pub fn metrics(&self) -> String {
+        let ready = self.ready();
+        self.metrics.set_audit(AuditFigures {
+            records: ready.log.records,
+            commits: ready.log.commits,
+            refused: ready.log.refused,
+            writable: ready.log.writable,
+        });
+        for backend in &ready.backends {
+            match backend.state {
+                "up" => self.metrics.backend_is_up(&backend.server),
+                _ => self.metrics.backend_is_down(&backend.server),
+            }
+        }
+        self.metrics.render()
+    }
+}

@@ -1,0 +1,66 @@
+//! Reading exact bytes, also while a writer is at work.
+
+use super::Error;
+use super::store::{Row, open_readonly, row};
+use rusqlite::{Connection, params};
+use std::path::Path;
+use uuid::Uuid;
+
+/// A record as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its sequence number.
+    pub seq: u64,
+    /// Its exact bytes.
+    pub record: Vec<u8>,
+}
+
+/// A read-only view of a log.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    /// Opens the log in `folder`.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Ok(Self { connection: open_readonly(folder)? })
+    }
+
+    /// The newest `count` records, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn tail(&self, count: u64) -> Result<Vec<Entry>, Error> {
+        let mut all = self.rows("ORDER BY seq DESC LIMIT ?1", params![count])?;
+        all.reverse();
+        Ok(all)
+    }
+
+    /// At most `count` records from `seq` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn since(&self, seq: u64, count: u64) -> Result<Vec<Entry>, Error> {
+        self.rows("WHERE seq >= ?1 ORDER BY seq LIMIT ?2", params![seq, count])
+    }
+
+    /// All records of one call.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn by_call(&self, call: Uuid) -> Result<Vec<Entry>, Error> {
+        self.rows("WHERE call = ?1 ORDER BY seq", params![call.as_bytes().as_slice()])
+    }
+
+    fn rows(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<Entry>, Error> {
+        let mut query =
+            self.connection.prepare(&format!("SELECT seq, t, kind, call, rec, leaf FROM entry {rest}"))?;
+        let rows = query.query_map(params, row)?;
+        let entry = |row: Result<Row, _>| row.map(|row| Entry { seq: row.seq, record: row.record });
+        Ok(rows.map(entry).collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,213 @@
+//! Records: UTF-8 JSON with sorted ASCII keys and no floats, so that their bytes are canonical (RFC 8785) by
+//! construction, and nobody ever has to serialise one again to verify it.
+
+use serde::Serialize;
+use std::fmt::Write as _;
+use uuid::Uuid;
+
+/// Largest record, in bytes: a C2SP tlog-tiles entry has a 16-bit length.
+pub(super) const MAX_BYTES: usize = 65_535;
+/// The version of the format.
+pub(super) const FORMAT: u64 = 1;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $code:literal;)*) => {
+        /// What a record is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $variant,)* }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in records.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The number in the derived column.
+            pub fn code(self) -> i64 {
+                match self { $(Self::$variant => $code,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The first record of a log.
+    LogGenesis = "log.genesis", 0;
+    /// A process began to write; it begins an epoch.
+    LogOpen = "log.open", 1;
+    /// The process ended in good order.
+    LogClose = "log.close", 2;
+    /// Nothing happened for a while, provably.
+    LogHeartbeat = "log.heartbeat", 3;
+    /// A call is about to be forwarded.
+    CallIntent = "call.intent", 10;
+    /// How it ended.
+    CallOutcome = "call.outcome", 11;
+    /// A call was refused, and nothing was forwarded.
+    CallDenied = "call.denied", 12;
+    /// How it ended cannot be known.
+    CallIndeterminate = "call.indeterminate", 13;
+    /// The gateway answered from its own catalog.
+    CallAnswered = "call.answered", 14;
+    /// Other policies are in force.
+    PolicyChange = "policy.change", 20;
+    /// Another configuration is in force.
+    ConfigChange = "config.change", 21;
+    /// What backends offer has changed.
+    CatalogDrift = "catalog.drift", 22;
+    /// A key was replaced.
+    KeyRotate = "key.rotate", 23;
+    /// Somebody searched the log.
+    AuditQuery = "audit.query", 30;
+    /// Somebody exported a part of it.
+    AuditExport = "audit.export", 31;
+    /// Somebody read a payload.
+    PayloadRead = "payload.read", 32;
+    /// A payload was erased.
+    Erase = "erase", 33;
+    /// A hold was placed.
+    HoldSet = "hold.set", 34;
+    /// A hold was lifted.
+    HoldRelease = "hold.release", 35;
+    /// A checkpoint was anchored.
+    AnchorOk = "anchor.ok", 36;
+    /// A checkpoint could not be anchored.
+    AnchorFail = "anchor.fail", 37;
+    /// The log could not be written.
+    AuditFailure = "audit.failure", 40;
+    /// It can be written again.
+    AuditRecovered = "audit.recovered", 41;
+    /// A credential was missing or bad.
+    AuthFailed = "auth.failed", 50;
+    /// A request was refused before it became a call.
+    RequestRefused = "request.refused", 51;
+}
+
+impl Kind {
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+
+    /// Whether it begins something that needs room for its end.
+    pub fn opens_call(self) -> bool {
+        self == Self::CallIntent
+    }
+
+    /// Whether it ends what an intent began.
+    pub fn ends_call(self) -> bool {
+        matches!(self, Self::CallOutcome | Self::CallIndeterminate)
+    }
+}
+
+/// A record to be: everything but its place in the chain.
+#[derive(Debug)]
+pub struct Draft {
+    kind: Kind,
+    call: Option<Uuid>,
+    members: Vec<(&'static str, String)>,
+    unusable: bool,
+}
+
+impl Draft {
+    /// A draft without members.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, call: None, members: Vec::new(), unusable: false }
+    }
+
+    /// The call that it belongs to.
+    #[must_use]
+    pub fn call(mut self, call: Uuid) -> Self {
+        self.call = Some(call);
+        self
+    }
+
+    /// Adds a member. The members of objects inside must be in the order of their names, without floats.
+    #[must_use]
+    pub fn member(mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
+        match serde_json::to_string(value) {
+            Ok(text) => {
+                debug_assert!(is_canonical_value(&text), "`{name}` is not canonical");
+                self.members.push((name, text));
+            }
+            Err(_) => self.unusable = true,
+        }
+        self
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn call_id(&self) -> Option<Uuid> {
+        self.call
+    }
+
+    /// Whether the record will fit.
+    pub(super) fn fits(&self) -> bool {
+        let members: usize = self.members.iter().map(|(name, text)| name.len() + text.len() + 4).sum();
+        !self.unusable && members + 512 <= MAX_BYTES
+    }
+}
+
+/// A record's place: what only the writer knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub log: &'a str,
+    pub epoch: u64,
+    pub seq: u64,
+    pub time_us: i64,
+    pub prev: &'a str,
+}
+
+/// Writes the record's bytes into `out`.
+pub(super) fn encode(draft: &Draft, place: &Place<'_>, out: &mut String) {
+    let call = draft.call.map(|call| format!("\"{call}\""));
+    let fixed = [
+        ("epoch", place.epoch.to_string()),
+        ("kind", format!("\"{}\"", draft.kind.as_str())),
+        ("log", format!("\"{}\"", place.log)),
+        ("prev", format!("\"{}\"", place.prev)),
+        ("seq", place.seq.to_string()),
+        ("t", place.time_us.to_string()),
+        ("v", FORMAT.to_string()),
+    ];
+    let mut members: Vec<(&str, &str)> =
+        draft.members.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    members.extend(fixed.iter().map(|(name, text)| (*name, text.as_str())));
+    members.extend(call.as_deref().map(|call| ("call", call)));
+    members.sort_unstable_by_key(|(name, _)| *name);
+    out.clear();
+    for (index, (name, text)) in members.iter().enumerate() {
+        let _ = write!(out, "{}\"{name}\":{text}", if index == 0 { '{' } else { ',' });
+    }
+    out.push('}');
+}
+
+/// Whether bytes are one canonical record.
+pub(super) fn is_canonical(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.starts_with('{') && is_canonical_value(text))
+}
+
+fn is_canonical_value(text: &str) -> bool {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return false };
+    sorted_and_whole(&value) && serde_json::to_string(&value).is_ok_and(|again| again == text)
+}
+
+fn sorted_and_whole(value: &serde_json::Value) -> bool {
+    const SAFE: u64 = (1 << 53) - 1;
+    match value {
+        serde_json::Value::Number(n) => {
+            n.as_u64().is_some_and(|n| n <= SAFE) || n.as_i64().is_some_and(|n| n.unsigned_abs() <= SAFE)
+        }
+        serde_json::Value::Array(items) => items.iter().all(sorted_and_whole),
+        serde_json::Value::Object(members) => {
+            let sorted = members.keys().zip(members.keys().skip(1)).all(|(a, b)| a < b);
+            sorted && members.iter().all(|(key, value)| key.is_ascii() && sorted_and_whole(value))
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,192 @@
+//! Is it whole? Every record's bytes, link, place and derived columns, in one pass of bounded memory.
+
+use super::Error;
+use super::chain::{self, Leaf, NO_LINK, Root};
+use super::record::{Kind, is_canonical};
+use super::store::{Row, is_our_schema, open_readonly, row, schema_of};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::io::BufRead;
+use std::path::Path;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// Records that were checked.
+    pub records: u64,
+    /// The newest record.
+    pub head: Option<Head>,
+    /// The RFC 6962 tree hash over all records, hexadecimal.
+    pub root: String,
+    /// The first break of each kind.
+    pub breaks: Vec<Break>,
+}
+
+/// The newest record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Head {
+    /// Its sequence number.
+    pub seq: u64,
+    /// Its hash, hexadecimal.
+    pub leaf: String,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Break {
+    /// What kind: `gap`, `leaf`, `link`, `form`, `column`, `schema`, `store`.
+    pub kind: &'static str,
+    /// The first record that shows it.
+    pub seq: Option<u64>,
+    /// What is wrong.
+    pub detail: String,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ok {
+            let head = self.head.as_ref().map_or("-", |h| h.leaf.as_str());
+            return write!(f, "ok: {} records, head {head}, root {}", self.records, self.root);
+        }
+        writeln!(f, "TAMPERED: {} records checked", self.records)?;
+        for b in &self.breaks {
+            match b.seq {
+                Some(seq) => writeln!(f, "  {} at record {seq}: {}", b.kind, b.detail)?,
+                None => writeln!(f, "  {}: {}", b.kind, b.detail)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Check {
+    root: Root,
+    prev: Option<Leaf>,
+    next: u64,
+    breaks: Vec<Break>,
+}
+
+impl Check {
+    fn broken(&mut self, kind: &'static str, seq: Option<u64>, detail: impl Into<String>) {
+        if !self.breaks.iter().any(|b| b.kind == kind) {
+            self.breaks.push(Break { kind, seq, detail: detail.into() });
+        }
+    }
+
+    /// Checks one record's bytes, and returns them parsed.
+    fn record(&mut self, seq: u64, bytes: &[u8]) -> Value {
+        if seq != self.next {
+            self.broken("gap", Some(seq), format!("record {} was expected", self.next));
+        }
+        self.next = seq + 1;
+        // What is not canonical is not read at all: parsers could disagree on what it says.
+        let record: Value = if is_canonical(bytes) {
+            serde_json::from_slice(bytes).unwrap_or_default()
+        } else {
+            self.broken("form", Some(seq), "it is not canonical JSON");
+            Value::Null
+        };
+        let link = chain::hex(&self.prev.unwrap_or(NO_LINK));
+        if record.get("prev").and_then(Value::as_str) != Some(&link) {
+            self.broken("link", Some(seq), "it is not linked to the record before it");
+        }
+        if record.get("seq").and_then(Value::as_u64) != Some(seq) {
+            self.broken("gap", Some(seq), "it says another sequence number");
+        }
+        let leaf = chain::leaf(bytes);
+        self.root.push(leaf);
+        self.prev = Some(leaf);
+        record
+    }
+
+    fn columns(&mut self, row: &Row, record: &Value) {
+        let seq = Some(row.seq);
+        if chain::leaf(&row.record) != row.leaf {
+            self.broken("leaf", seq, "its bytes do not give its hash");
+        }
+        let kind = record.get("kind").and_then(Value::as_str).and_then(Kind::parse).map(Kind::code);
+        let call = record.get("call").and_then(Value::as_str).and_then(|call| call.parse().ok());
+        let same = kind == Some(row.kind)
+            && record.get("t").and_then(Value::as_i64) == Some(row.time_us)
+            && call == row.call;
+        if !same {
+            self.broken("column", seq, "a derived column differs from the record");
+        }
+    }
+
+    fn verdict(self) -> Verdict {
+        let head = self.prev.map(|leaf| Head { seq: self.next.saturating_sub(1), leaf: chain::hex(&leaf) });
+        Verdict {
+            ok: self.breaks.is_empty(),
+            records: self.next,
+            head,
+            root: chain::hex(&self.root.hash()),
+            breaks: self.breaks,
+        }
+    }
+}
+
+/// Checks the log in `folder` (or the store file itself), also while it is written. `progress` hears how
+/// many of how many records are done.
+///
+/// # Errors
+/// The log cannot be read, so that nothing can be said about it.
+pub fn verify(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, Error> {
+    let connection = open_readonly(folder)?;
+    let mut check = Check::default();
+    // One read transaction: a writer that goes on must not look like a break.
+    connection.execute_batch("BEGIN")?;
+    if !is_our_schema(&schema_of(&connection)?) {
+        check.broken("schema", None, "the tables, triggers or indexes are not what a log has");
+    }
+    let all: u64 = connection.query_row("SELECT count(*) FROM entry NOT INDEXED", [], |row| row.get(0))?;
+    let mut rows =
+        connection.prepare("SELECT seq, t, kind, call, rec, leaf FROM entry NOT INDEXED ORDER BY seq")?;
+    let mut done = 0;
+    for row in rows.query_map([], row)? {
+        match row {
+            Ok(row) => {
+                let record = check.record(row.seq, &row.record);
+                check.columns(&row, &record);
+            }
+            Err(error) => {
+                check.broken("store", None, error.to_string());
+                break;
+            }
+        }
+        done += 1;
+        progress(done, all);
+    }
+    if all == 0 {
+        check.broken("gap", None, "the log has no first record");
+    }
+    let integrity: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if integrity != "ok" {
+        check.broken("store", None, integrity);
+    }
+    Ok(check.verdict())
+}
+
+/// Checks records as lines of exact bytes, as `audit tail` prints them; the first must be record 0.
+///
+/// # Errors
+/// The lines cannot be read.
+pub fn verify_ndjson(lines: impl BufRead) -> Result<Verdict, Error> {
+    let mut check = Check::default();
+    for line in lines.split(b'\n') {
+        let line = line?;
+        if !line.is_empty() {
+            let record = is_canonical(&line).then(|| serde_json::from_slice::<Value>(&line).ok()).flatten();
+            let seq = record.and_then(|r| r.get("seq")?.as_u64());
+            check.record(seq.unwrap_or(check.next), &line);
+        }
+    }
+    if check.next == 0 {
+        check.broken("gap", None, "the log has no first record");
+    }
+    Ok(check.verdict())
+}

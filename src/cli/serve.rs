@@ -1,0 +1,80 @@
+//! `sealgate serve`
+
+use super::{Done, Failure, output, runtime};
+use crate::app::{App, StartError};
+use crate::config::Config;
+use crate::telemetry::{Metrics, Telemetry};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Options of `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", env = "SEALGATE_CONFIG", default_value = "sealgate.yaml")]
+    config: PathBuf,
+    /// Print the addresses as one JSON object once ready.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> Done {
+    let config = Config::load(&options.config).map_err(Failure::Problems)?;
+    let say = |app: &App| ready(app, &config, options.json);
+    serve(config.clone(), &options.config, say)
+}
+
+fn ready(app: &App, config: &Config, as_json: bool) -> Done {
+    let (endpoint, admin) = (format!("http://{}/mcp", app.agents), format!("http://{}", app.admin));
+    if as_json {
+        return output::json_line(
+            &json!({"endpoint": endpoint, "admin": admin, "data_dir": config.data_dir}),
+        );
+    }
+    output::print(&format!("agents   {endpoint}\nhealth   {admin}/readyz\nmetrics  {admin}/metrics\n"))
+}
+
+/// Runs the gateway of `config` until a signal ends it; `ready` is called once it serves.
+pub(super) fn serve(config: Config, file: &Path, ready: impl FnOnce(&App) -> Done) -> Done {
+    // One crypto library for all: a second provider would panic at the first handshake.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = runtime()?;
+    let telemetry = {
+        let _entered = runtime.enter();
+        Telemetry::init(&config.telemetry)?
+    };
+    let metrics = Metrics::new()?;
+    let done = runtime.block_on(async {
+        let app = App::start(config, Some(file.to_owned()), metrics).await.map_err(failure)?;
+        let said = ready(&app);
+        if said.is_ok() {
+            signalled().await;
+        }
+        app.stop().await;
+        said
+    });
+    runtime.block_on(telemetry.shutdown());
+    done
+}
+
+/// What a start that failed is to the one who typed the command.
+pub(super) fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Problems(problems) => Failure::Problems(problems),
+        other => Failure::Other(other.into()),
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,208 @@
+//! Judging a call: a pure function of the rules, the caller and the call.
+
+use super::{Call, Refusal, Rules, Trace};
+use crate::audit::Receipt;
+use crate::identity::Caller;
+use crate::inspect::{Direction, Filtered, Finding, Subject};
+use crate::mcp::{Kind as Answerer, Object};
+use crate::policy::{Asked, Circumstances, Denial, Item, Permit, Question};
+use crate::route::{Found, Front, Resolved, Target};
+use crate::upstream::{ClearedCall, Destination, Hop};
+
+/// Members that belong to the protocol, by pointer: ids that only the two peers of a hop read.
+const EXEMPT: [&str; 3] = ["/name", "/ref/type", "/_meta/progressToken"];
+
+/// What was found out about a call.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub call: Call,
+    pub ruling: Result<Ruling, Refusal>,
+    /// Where it would go.
+    pub found: Option<Found>,
+    /// What policy said against it.
+    pub denial: Option<Denial>,
+    /// The parameters as they may be recorded; absent if they could not be filtered.
+    pub recorded: Option<String>,
+    /// What inspection found in them.
+    pub findings: Vec<Finding>,
+}
+
+/// What may happen now.
+#[derive(Debug)]
+pub(super) enum Ruling {
+    /// A backend is asked.
+    Forward(Box<Passed>),
+    /// The gateway answers from its own catalog.
+    Own,
+}
+
+/// What a call that may be forwarded has passed.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub permit: Permit,
+    pub params: Filtered<String>,
+    pub found: Found,
+}
+
+/// A recorded ruling.
+#[derive(Debug)]
+pub(super) enum Cleared {
+    Forward(Box<ClearedCall>),
+    Own(Box<Call>),
+}
+
+/// Judges a call. No I/O, no time other than what the call carries.
+pub(super) fn judge(rules: &Rules, caller: &Caller, call: Call) -> Judgement {
+    let mut judgement = Judgement {
+        ruling: Ok(Ruling::Own),
+        found: None,
+        denial: None,
+        recorded: None,
+        findings: Vec::new(),
+        call,
+    };
+    if let Front::Server(id) = &judgement.call.front
+        && rules.catalog.source(id).is_none()
+    {
+        judgement.ruling = Err(Refusal::UnknownServer);
+        return judgement;
+    }
+    if judgement.call.method.kind() == Answerer::Forwarded {
+        judgement.ruling = forward(rules, caller, &mut judgement);
+    }
+    judgement
+}
+
+fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<Ruling, Refusal> {
+    let call = &judgement.call;
+    let params = Object::parse(&call.params).ok_or(Refusal::Internal)?;
+    // What inspection refuses is not recorded either; so it goes first.
+    let subject = Subject { call: call.id, direction: Direction::Request, exempt: &EXEMPT };
+    let filtered = rules
+        .inspector
+        .filter(call.params.clone(), &subject)
+        .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
+    judgement.recorded = Some(filtered.value().clone());
+    judgement.findings = filtered.findings().to_vec();
+    let found = match rules.catalog.resolve(&call.front, call.method, &params) {
+        Resolved::Found(found) => found,
+        Resolved::Unknown => return Err(Refusal::Denied),
+        Resolved::Malformed(why) => return Err(Refusal::InvalidParams(why.into())),
+    };
+    judgement.found = Some(found.clone());
+    // A URI names its target, so it cannot be masked: one that holds personal data goes nowhere.
+    if let Target::Resource { uri, .. } = &found.target
+        && rules.inspector.redact_text(uri) != uri.as_str()
+    {
+        return Err(Refusal::Blocked("the URI holds personal or secret data".into()));
+    }
+    let mut kinds: Vec<&str> = judgement.findings.iter().map(|f| f.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let circumstances = circumstances(call);
+    let arguments = params.get("arguments").unwrap_or_default();
+    let named = match &found.target {
+        Target::Prompt(_) => named_arguments(arguments),
+        _ => Vec::new(),
+    };
+    let named: Vec<(&str, &str)> = named.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let asked = asked(&found, call, arguments, &named);
+    let question = Question { call: call.id, asked, circumstances: &circumstances, findings: &kinds };
+    match rules.policies.authorize(caller, &question) {
+        Ok(permit) => Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found }))),
+        Err(denial) => {
+            // What is wrong with the arguments of a tool is told to those only who can see the tool.
+            let visible = matches!(&found.target, Target::Tool(tool)
+                if rules.policies.may_list(caller, &circumstances, Item::Tool(tool)));
+            let refusal = match denial.misfit() {
+                Some(misfit) if visible => Refusal::InvalidParams(misfit.to_string()),
+                _ => Refusal::Denied,
+            };
+            judgement.denial = Some(denial);
+            Err(refusal)
+        }
+    }
+}
+
+/// Arguments of a prompt: names and string values (MCP, `GetPromptRequest`).
+fn named_arguments(arguments: &str) -> Vec<(String, String)> {
+    let object = Object::parse(arguments);
+    let members = object.iter().flat_map(Object::iter);
+    members
+        .filter_map(|(key, raw)| Some((key.to_owned(), crate::mcp::string_value(raw)?.into_owned())))
+        .collect()
+}
+
+fn asked<'a>(
+    found: &'a Found,
+    call: &Call,
+    arguments: &'a str,
+    named: &'a [(&'a str, &'a str)],
+) -> Asked<'a> {
+    let completing = call.method == crate::mcp::Method::Complete;
+    match &found.target {
+        Target::Tool(tool) => Asked::CallTool { tool, args: arguments },
+        Target::Prompt(prompt) if completing => Asked::Complete { of: Item::Prompt(prompt) },
+        Target::Prompt(prompt) => Asked::GetPrompt { prompt, args: named },
+        Target::Resource { server, uri } if completing => {
+            Asked::Complete { of: Item::Template { server, uri } }
+        }
+        Target::Resource { server, uri } => Asked::ReadResource { server, uri },
+    }
+}
+
+/// What policy may ask about the circumstances of a call.
+pub(super) fn circumstances(call: &Call) -> Circumstances {
+    Circumstances {
+        client_name: call.client.name.clone(),
+        client_version: call.client.version.clone(),
+        protocol: call.edition.as_str().to_owned(),
+        transport: call.transport.to_owned(),
+        now_us: now_of(call),
+        source_ip: call.source,
+        session_id: call.session.id.clone(),
+        session_started_us: call.session.started_us,
+        session_calls: call.session.calls,
+    }
+}
+
+/// The call's own time, from its id: judging the same call again gives the same answer.
+fn now_of(call: &Call) -> i64 {
+    call.id.get_timestamp().map_or(0, |stamp| {
+        let (seconds, nanos) = stamp.to_unix();
+        i64::try_from(seconds).unwrap_or(0) * 1_000_000 + i64::from(nanos / 1000)
+    })
+}
+
+impl Judgement {
+    /// Joins the ruling with the receipt of its record.
+    pub(super) fn clear(self, caller: &Caller, receipt: Receipt, trace: Trace) -> Result<Cleared, Refusal> {
+        match self.ruling? {
+            Ruling::Own => Ok(Cleared::Own(Box::new(self.call))),
+            Ruling::Forward(passed) => {
+                let Passed { permit, params, found } = *passed;
+                let call = self.call;
+                let to = Destination {
+                    server: found.server,
+                    method: call.method,
+                    rewrite: found.rewrite,
+                    own_name: call.method.target_param().map(|_| found.own),
+                    principal: format!("{}:{}:{}", caller.kind.entity_type(), caller.tenant, caller.id),
+                    edition: call.edition,
+                };
+                let hop = Hop {
+                    progress: call.progress_token.is_some(),
+                    log_level: call.log_level,
+                    traceparent: trace.parent,
+                    tracestate: trace.state,
+                };
+                ClearedCall::new(permit, params, receipt, to, hop)
+                    .map(|cleared| Cleared::Forward(Box::new(cleared)))
+                    .map_err(|why| {
+                        tracing::error!("{why}");
+                        Refusal::Internal
+                    })
+            }
+        }
+    }
+}

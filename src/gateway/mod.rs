@@ -1,0 +1,124 @@
+//! What happens to a call? The trunk: judge it, record the decision, send it, seal the outcome.
+
+mod call;
+mod era;
+mod fold;
+mod journal;
+mod judge;
+mod lists;
+mod refusal;
+mod reply;
+mod rules;
+mod watch;
+
+pub use call::{Call, Client, SessionFacts, Trace};
+pub use fold::{Fold, Unheard};
+pub use lists::Views;
+pub use refusal::{Refusal, Text};
+pub use reply::{Frame, Reply};
+pub use rules::{Parts, Rules};
+
+use crate::audit::{Log, Unrecorded};
+use crate::clock::Clock;
+use crate::identity::{Caller, SharedCaller};
+use crate::mcp::Kind as Answerer;
+use crate::route::{CursorKey, Front};
+use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
+use judge::judge;
+use reply::Owed;
+use std::sync::Arc;
+use tokio::sync::watch::{Receiver, Sender, channel};
+use tracing::Instrument as _;
+
+/// The gateway: rules of the moment, and the log that every call passes.
+#[derive(Debug)]
+pub struct Gateway {
+    rules: ArcSwap<Rules>,
+    log: Log,
+    clock: Clock,
+    cursors: CursorKey,
+    adopted: Sender<u64>,
+    metrics: Metrics,
+}
+
+impl Gateway {
+    /// A gateway under `rules` that records in `log`.
+    pub fn new(rules: Rules, log: Log, clock: Clock, cursors: CursorKey, metrics: Metrics) -> Self {
+        let adopted = channel(rules.generation).0;
+        Self { rules: ArcSwap::from_pointee(rules), log, clock, cursors, adopted, metrics }
+    }
+
+    /// The rules of the moment.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// Puts a whole new set of rules in force. Calls that have begun keep the old ones.
+    pub fn adopt(&self, rules: Rules) {
+        let generation = rules.generation;
+        self.rules.store(Arc::new(rules));
+        self.adopted.send_replace(generation);
+    }
+
+    /// Tells of each adoption.
+    pub fn adoptions(&self) -> Receiver<u64> {
+        self.adopted.subscribe()
+    }
+
+    /// What a caller can see now, as digests to compare.
+    pub fn views(&self, caller: &Caller, front: &Front) -> Views {
+        lists::views(&self.rules(), caller, front)
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The figures.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The life of a call. Whatever is returned has been recorded.
+    ///
+    /// # Errors
+    /// Refuses what is not permitted, not clean, not routable, or not recordable.
+    pub async fn serve(self: &Arc<Self>, caller: &SharedCaller, call: Call) -> Result<Reply, Refusal> {
+        if call.method.kind() == Answerer::Liveness {
+            return Ok(Reply::empty(call.edition));
+        }
+        let rules = self.rules.load_full();
+        let span = watch::call_span(&call);
+        let judgement = watch::stage_span(&span, "judge").in_scope(|| judge(&rules, caller, call)); // pure
+        watch::name(&span, &judgement);
+        watch::judged(&self.metrics, &judgement);
+        let decision = journal::decision(&rules, caller, &judgement);
+        let (owed, trace) = Owed::outcome_of(self, &rules, caller, &judgement, span);
+        let recording = watch::stage_span(owed.span(), "record decision");
+        let receipt = match self.log.append(decision).instrument(recording).await {
+            Ok(receipt) => receipt, // durable
+            Err(why) => return Err(owed.forgiven(why)),
+        };
+        let cleared = match judgement.clear(caller, receipt, trace) {
+            Ok(cleared) => cleared, // all three stamps
+            Err(refusal) => return Err(owed.settled(refusal)),
+        };
+        Ok(owed.answer(cleared).await) // the effect; the outcome comes before the last frame
+    }
+}
+
+impl From<Unrecorded> for Refusal {
+    fn from(why: Unrecorded) -> Self {
+        match why {
+            Unrecorded::Overloaded => Self::Overloaded,
+            _ => Self::Unrecorded,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The trunk's only error: why a call got no result, in two texts and with its codes.
+
+use crate::mcp::codes;
+use crate::upstream;
+use uuid::Uuid;
+
+/// Why a call was refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Policy does not permit it, or nothing of that name exists: an agent cannot tell which.
+    #[error("denied")]
+    Denied,
+    /// The parameters name nothing or have the wrong form. The text names the place, never a value.
+    #[error("{0}")]
+    InvalidParams(String),
+    /// A cursor that is not ours, or that has expired.
+    #[error("the cursor is unknown or has expired: list again from the start")]
+    BadCursor,
+    /// Inspection refused the request or the result.
+    #[error("{0}")]
+    Blocked(String),
+    /// The backend gave no usable answer.
+    #[error(transparent)]
+    Upstream(#[from] upstream::Error),
+    /// The backend asks the client for something that this version does not relay.
+    #[error("the server asks its client for `{0}`, which is not relayed")]
+    Unrelayed(&'static str),
+    /// Too much at once.
+    #[error("overloaded")]
+    Overloaded,
+    /// The audit log cannot record it, so it does not run.
+    #[error("unrecorded")]
+    Unrecorded,
+    /// No such endpoint.
+    #[error("unknown server")]
+    UnknownServer,
+    /// A defect of ours: the stamps did not fit.
+    #[error("internal")]
+    Internal,
+}
+
+/// What a refusal is called in each place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    /// JSON-RPC error code.
+    pub code: i64,
+    /// HTTP status of a plain answer.
+    pub status: u16,
+    /// The reason in records and metrics.
+    pub reason: &'static str,
+    /// What the agent hears, before the reference.
+    pub client: &'static str,
+}
+
+impl Refusal {
+    /// The one table of refusals.
+    pub fn text(&self) -> Text {
+        let (code, status, reason, client) = match self {
+            Self::Denied => (8001, 200, "denied", "unknown or not permitted"),
+            Self::InvalidParams(_) => (codes::INVALID_PARAMS, 200, "invalid_params", "invalid parameters"),
+            Self::BadCursor => (codes::INVALID_PARAMS, 200, "bad_cursor", "invalid cursor"),
+            Self::Blocked(_) => (8002, 200, "blocked", "blocked by inspection"),
+            Self::Upstream(upstream::Error::Timeout) => {
+                (8004, 200, "upstream_timeout", "the server did not answer in time")
+            }
+            Self::Upstream(upstream::Error::Busy) => (8005, 200, "upstream_busy", "the server is busy"),
+            Self::Upstream(_) => (8004, 200, "upstream_failed", "the server failed to answer"),
+            Self::Unrelayed(_) => {
+                (8004, 200, "unrelayed", "the server asks the client for something not relayed")
+            }
+            Self::Overloaded => (8005, 503, "overloaded", "overloaded, try again later"),
+            Self::Unrecorded => (8006, 503, "unrecorded", "the call cannot be recorded, so it was not made"),
+            Self::UnknownServer => (8001, 404, "unknown_server", "unknown or not permitted"),
+            Self::Internal => (codes::INTERNAL, 500, "internal", "internal error"),
+        };
+        Text { code, status, reason, client }
+    }
+
+    /// The raw JSON-RPC `error` for an agent, with the reference to the record.
+    pub fn error(&self, reference: Uuid) -> String {
+        let text = self.text();
+        let detail = match self {
+            Self::InvalidParams(detail) => format!(": {detail}"),
+            Self::BadCursor => format!(": {self}"),
+            _ => String::new(),
+        };
+        let message = crate::mcp::quote(&format!("{}{detail} (reference {reference})", text.client));
+        format!(
+            "{{\"code\":{},\"message\":{message},\"data\":{{\"kind\":\"{}\",\"reference\":\"{reference}\"}}}}",
+            text.code, text.reason
+        )
+    }
+
+    /// One of each kind, for tests and documentation.
+    pub fn samples() -> Vec<Self> {
+        vec![
+            Self::Denied,
+            Self::InvalidParams("`params.name` must be a string".into()),
+            Self::BadCursor,
+            Self::Blocked("too deep".into()),
+            Self::Upstream(upstream::Error::Timeout),
+            Self::Upstream(upstream::Error::Busy),
+            Self::Upstream(upstream::Error::Closed),
+            Self::Unrelayed("elicitation"),
+            Self::Overloaded,
+            Self::Unrecorded,
+            Self::UnknownServer,
+            Self::Internal,
+        ]
+    }
+}

@@ -1,0 +1,441 @@
+//! The door: every request passes the same checks in the same order, then becomes a call.
+
+use super::guard::Origins;
+use super::legacy;
+use super::modern::{self, Asked};
+use super::respond::{Answering, accepted, json, plain, respond};
+use super::serve::PeerAddress;
+use super::sessions::{Session, Sessions};
+use super::{Rejection, stream};
+use crate::gateway::{Call, Fold, Gateway, Refusal, Reply};
+use crate::identity::{Authenticated, Challenge, Refused, Tokens, bearer};
+use crate::mcp::{Era, Id, JsonLimits, Message, Method, Object, check, meta};
+use crate::route::Front;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts as Head;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// How long a body may take to arrive.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+
+/// Bounds of the edge.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest request body, in bytes.
+    pub request_bytes: usize,
+    /// Deepest nesting of a request.
+    pub depth: usize,
+    /// Most calls at once.
+    pub calls: usize,
+    /// Most calls at once of one principal.
+    pub calls_per_principal: usize,
+    /// Most legacy sessions.
+    pub sessions: usize,
+    /// Idle time after which a session ends, in microseconds.
+    pub session_idle_us: i64,
+}
+
+/// What the edge is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The trunk.
+    pub gateway: Arc<Gateway>,
+    /// Who is calling.
+    pub tokens: Arc<Tokens>,
+    /// Which hosts and origins are ours.
+    pub origins: Origins,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where tasks run.
+    pub tracker: TaskTracker,
+    /// The protected-resource metadata that a challenge names, if there is any.
+    pub resource_metadata: Option<String>,
+}
+
+/// The agent-facing edge.
+#[derive(Debug)]
+pub struct Edge {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) sessions: Sessions,
+    pub(super) tracker: TaskTracker,
+    fold: Arc<Fold>,
+    origins: Origins,
+    json: JsonLimits,
+    calls: Arc<Semaphore>,
+    principals: Mutex<HashMap<String, Arc<Semaphore>>>,
+    per_principal: usize,
+    resource_metadata: Option<String>,
+}
+
+/// All routes of the agents' listener, on one screen.
+pub fn routes(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/mcp", any(all))
+        .route("/servers/{id}/mcp", any(one))
+        .fallback(nothing)
+        .with_state(edge)
+}
+
+async fn all(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    edge.receive(Front::All, request).await
+}
+
+async fn one(State(edge): State<Arc<Edge>>, Path(id): Path<String>, request: Request) -> Response {
+    edge.receive(Front::Server(id), request).await
+}
+
+async fn nothing() -> Response {
+    plain(StatusCode::NOT_FOUND, "{\"error\":\"no such endpoint: use /mcp or /servers/{id}/mcp\"}")
+}
+
+/// A rejection and the id of the request, where it could be read.
+type Turned = (Rejection, Option<Id>);
+
+impl Edge {
+    /// Builds the edge.
+    pub fn new(parts: Parts) -> Self {
+        let limits = parts.limits;
+        Self {
+            gateway: parts.gateway,
+            tokens: parts.tokens,
+            sessions: Sessions::new(limits.sessions, limits.session_idle_us),
+            tracker: parts.tracker,
+            fold: Arc::default(),
+            origins: parts.origins,
+            json: JsonLimits { bytes: limits.request_bytes, depth: limits.depth, ..JsonLimits::default() },
+            calls: Arc::new(Semaphore::new(limits.calls)),
+            principals: Mutex::default(),
+            per_principal: limits.calls_per_principal,
+            resource_metadata: parts.resource_metadata,
+        }
+    }
+
+    /// What counts the requests that are not heard.
+    pub fn fold(&self) -> Arc<Fold> {
+        self.fold.clone()
+    }
+
+    /// How many legacy sessions are open.
+    pub fn open_sessions(&self) -> usize {
+        self.sessions.count()
+    }
+
+    /// Ends idle sessions. Called now and then.
+    pub fn sweep(&self) {
+        self.sessions.sweep(self.gateway.clock().now_us());
+        self.principals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, s| Arc::strong_count(s) > 1);
+    }
+
+    async fn receive(self: Arc<Self>, front: Front, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let source = head.extensions.get::<PeerAddress>().map(|peer| peer.0.ip());
+        match self.admit(&head, body, front, source).await {
+            Ok(response) => response,
+            Err((rejection, id)) => {
+                if let Some(why) = rejection.unheard() {
+                    self.fold.note(&self.gateway, source, why);
+                }
+                rejection.response(id.as_ref().map(Id::raw))
+            }
+        }
+    }
+
+    /// The checks, in order: origin, credential, form, bounds, envelope, era.
+    async fn admit(
+        self: &Arc<Self>,
+        head: &Head,
+        body: Body,
+        front: Front,
+        source: Option<IpAddr>,
+    ) -> Result<Response, Turned> {
+        let early = |rejection| (rejection, None);
+        self.origins.check(&head.headers, &head.uri).map_err(early)?;
+        let who = self.authenticate(&head.headers).map_err(early)?;
+        match head.method {
+            http::Method::POST => {}
+            http::Method::GET => return self.listen(head, &who, front).map_err(early),
+            http::Method::DELETE => return self.end(head, &who, &front).map_err(early),
+            _ => return Err(early(Rejection::HttpMethod("POST, GET, DELETE"))),
+        }
+        let accepts = accepted(&head.headers).ok_or_else(|| early(Rejection::Accept))?;
+        if !is_json(&head.headers) {
+            return Err(early(Rejection::ContentType));
+        }
+        let bytes = self.read(body).await.map_err(early)?;
+        let text = check(&bytes, &self.json).map_err(|e| early(e.into()))?;
+        match Message::parse(text.trim()).map_err(|e| early(e.into()))? {
+            Message::Request { id, method, params } => {
+                let asked = Asked {
+                    id: self.call_id(),
+                    rpc_id: id.raw(),
+                    method: &method,
+                    params: params.unwrap_or("{}"),
+                    front,
+                    source,
+                };
+                let answering = Answering { id: id.clone(), accepts };
+                self.request(head, who, &asked, answering).await.map_err(|rejection| (rejection, Some(id)))
+            }
+            Message::Notification { method, params } => {
+                self.notification(head, &who, &front, (&method, params)).map_err(early)
+            }
+            // We ask agents nothing yet, so an answer is to a question of nobody's: accepted, and dropped.
+            Message::Response { .. } => Ok(accepted_empty()),
+        }
+    }
+
+    /// Call ids carry the time of the gateway's own clock.
+    fn call_id(&self) -> Uuid {
+        let now = u64::try_from(self.gateway.clock().now_us()).unwrap_or(0);
+        let nanos = u32::try_from(now % 1_000_000).unwrap_or(0) * 1000;
+        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1_000_000, nanos))
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Rejection> {
+        let authenticated = bearer(headers).and_then(|token| self.tokens.authenticate(token));
+        authenticated.map_err(|refused| {
+            self.gateway.metrics().auth_failed(refused.reason());
+            let mut challenge = Challenge::new(&refused);
+            if let Some(url) = &self.resource_metadata {
+                challenge = challenge.with_resource_metadata(url.clone());
+            }
+            match refused {
+                Refused::Missing => Rejection::NoCredential(challenge.header_value()),
+                Refused::Unavailable => Rejection::TokensUnavailable,
+                _ => Rejection::BadCredential(challenge.header_value()),
+            }
+        })
+    }
+
+    async fn read(&self, body: Body) -> Result<Bytes, Rejection> {
+        let limited = Limited::new(body, self.json.bytes);
+        match timeout(BODY_WAIT, limited.collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => {
+                Err(Rejection::TooLarge(self.json.bytes))
+            }
+            _ => Err(Rejection::Body),
+        }
+    }
+
+    /// A request of either era, from its selector to its answer.
+    async fn request(
+        self: &Arc<Self>,
+        head: &Head,
+        who: Authenticated,
+        asked: &Asked<'_>,
+        answering: Answering,
+    ) -> Result<Response, Rejection> {
+        let slots = self.slots(&who)?;
+        if is_modern(head, asked) {
+            let call = modern::call(asked, &head.headers)?;
+            return Ok(match self.gateway.serve(&who.caller, call).await {
+                Ok(reply) => respond(self, reply, answering, who, None, slots).await,
+                Err(refusal) => refused(&refusal, asked.id, &answering.id),
+            });
+        }
+        legacy::check_version(&head.headers)?;
+        if asked.method == Method::Initialize.as_str() {
+            return self.initialize(head, &who, asked, answering).await;
+        }
+        let id = legacy::session_id(&head.headers).ok_or(Rejection::NoSession)?;
+        let session = self.sessions.find(id, &who.caller, &asked.front, self.gateway.clock().now_us())?;
+        let call = legacy::call(asked, &session, &head.headers)?;
+        let level = (call.method == Method::SetLevel).then(|| legacy::wanted_level(&call.params));
+        if level == Some(None) {
+            return Ok(refused(
+                &Refusal::InvalidParams("`params.level` must be a log level".into()),
+                asked.id,
+                &answering.id,
+            ));
+        }
+        let running = session.begin(answering.id.clone());
+        Ok(match self.serve_to_the_end(&who, call).await {
+            Ok(reply) => {
+                if let Some(Some(level)) = level {
+                    session.set_level(level);
+                }
+                respond(self, reply, answering, who, Some(running), slots).await
+            }
+            Err(refusal) => refused(&refusal, asked.id, &answering.id),
+        })
+    }
+
+    /// In the legacy era a lost connection is no cancellation: the call goes on, and its outcome is true.
+    async fn serve_to_the_end(&self, who: &Authenticated, call: Call) -> Result<Reply, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let (gateway, caller) = (self.gateway.clone(), who.caller.clone());
+        self.tracker.spawn(async move {
+            let served = gateway.serve(&caller, call).await;
+            if let Err(Ok(mut unheard)) = sender.send(served) {
+                while unheard.next().await.is_some() {}
+            }
+        });
+        receiver.await.unwrap_or(Err(Refusal::Internal))
+    }
+
+    async fn initialize(
+        self: &Arc<Self>,
+        head: &Head,
+        who: &Authenticated,
+        asked: &Asked<'_>,
+        answering: Answering,
+    ) -> Result<Response, Rejection> {
+        let Some(opening) = legacy::opening(asked.params) else {
+            let why = "`protocolVersion`, `capabilities` and `clientInfo` are required";
+            return Ok(refused(&Refusal::InvalidParams(why.into()), asked.id, &answering.id));
+        };
+        let call = legacy::initialize(asked, &opening, &head.headers);
+        let reply = match self.gateway.serve(&who.caller, call).await {
+            Ok(reply) => reply,
+            Err(refusal) => return Ok(refused(&refusal, asked.id, &answering.id)),
+        };
+        let now = self.gateway.clock().now_us();
+        let (front, client) = (asked.front.clone(), opening.client);
+        let session = self.sessions.open(&who.caller, front, opening.edition, client, now)?;
+        let mut response = respond(self, reply, answering, who.clone(), None, Slots::none()).await;
+        if let Ok(value) = HeaderValue::try_from(session.id.as_str()) {
+            response.headers_mut().insert(legacy::SESSION, value);
+        }
+        Ok(response)
+    }
+
+    fn notification(
+        &self,
+        head: &Head,
+        who: &Authenticated,
+        front: &Front,
+        (method, params): (&str, Option<&str>),
+    ) -> Result<Response, Rejection> {
+        // The stateless era has no notifications from clients over HTTP: accepted, and without effect.
+        if let Some(id) = legacy::session_id(&head.headers) {
+            let session = self.sessions.find(id, &who.caller, front, self.gateway.clock().now_us())?;
+            if method == "notifications/cancelled" {
+                let request =
+                    params.and_then(Object::parse).and_then(|p| p.get("requestId")).and_then(Id::from_raw);
+                if let Some(request) = request {
+                    session.cancel(&request);
+                }
+            }
+        }
+        Ok(accepted_empty())
+    }
+
+    fn session(&self, head: &Head, who: &Authenticated, front: &Front) -> Result<Arc<Session>, Rejection> {
+        let id = legacy::session_id(&head.headers).ok_or(Rejection::NoSession)?;
+        self.sessions.find(id, &who.caller, front, self.gateway.clock().now_us())
+    }
+
+    /// GET: the legacy stream of what the server says unasked. The stateless era has none.
+    fn listen(
+        self: &Arc<Self>,
+        head: &Head,
+        who: &Authenticated,
+        front: Front,
+    ) -> Result<Response, Rejection> {
+        if legacy::session_id(&head.headers).is_none() {
+            return Err(Rejection::HttpMethod("POST"));
+        }
+        if !accepted(&head.headers).is_some_and(|a| a.events) {
+            return Err(Rejection::Accept);
+        }
+        let session = self.session(head, who, &front)?;
+        Ok(stream::standalone(self.clone(), session, who.clone(), front))
+    }
+
+    /// DELETE: the end of a legacy session.
+    fn end(&self, head: &Head, who: &Authenticated, front: &Front) -> Result<Response, Rejection> {
+        if legacy::session_id(&head.headers).is_none() {
+            return Err(Rejection::HttpMethod("POST"));
+        }
+        let session = self.session(head, who, front)?;
+        self.sessions.end(&session);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
+    }
+
+    /// A place among all calls and among this principal's; held until the answer is complete.
+    fn slots(&self, who: &Authenticated) -> Result<Slots, Rejection> {
+        let all = self.calls.clone().try_acquire_owned().map_err(|_| Rejection::TooManyCalls)?;
+        let caller = &who.caller;
+        let key = format!("{}\n{}\n{}", caller.tenant, caller.kind.entity_type(), caller.id);
+        let own = {
+            let mut principals = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+            principals.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.per_principal))).clone()
+        };
+        let own = own.try_acquire_owned().map_err(|_| Rejection::TooManyCalls)?;
+        Ok(Slots { _held: Some((all, own)) })
+    }
+}
+
+/// Places that a running call holds.
+#[derive(Debug)]
+pub(super) struct Slots {
+    _held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+}
+
+impl Slots {
+    fn none() -> Self {
+        Self { _held: None }
+    }
+}
+
+/// The selector: a revision in `_meta` is modern; `initialize` or a session is legacy; what is left tells
+/// by its headers which error it deserves.
+fn is_modern(head: &Head, asked: &Asked<'_>) -> bool {
+    let in_meta = Object::parse(asked.params)
+        .and_then(|p| p.object("_meta"))
+        .is_some_and(|m| m.get(meta::PROTOCOL_VERSION).is_some());
+    if in_meta {
+        return true;
+    }
+    if asked.method == Method::Initialize.as_str() || legacy::session_id(&head.headers).is_some() {
+        return false;
+    }
+    let version = head.headers.get(modern::VERSION).and_then(|v| v.to_str().ok());
+    let known_legacy = version.and_then(crate::mcp::Edition::parse).is_some_and(|e| e.era() == Era::Legacy);
+    asked.method == Method::Discover.as_str() || (version.is_some() && !known_legacy)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The plain answer to a refused call.
+fn refused(refusal: &Refusal, reference: Uuid, id: &Id) -> Response {
+    let status = StatusCode::from_u16(refusal.text().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    json(
+        status,
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}", id.raw(), refusal.error(reference)),
+    )
+}
+
+fn accepted_empty() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}

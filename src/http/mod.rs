@@ -1,0 +1,16 @@
+//! How do agents reach the gateway? Streamable HTTP in both eras, with its checks and its answers.
+
+mod edge;
+mod guard;
+mod legacy;
+mod modern;
+mod rejection;
+mod respond;
+mod serve;
+mod sessions;
+mod stream;
+
+pub use edge::{Edge, Limits, Parts, routes};
+pub use guard::Origins;
+pub use rejection::Rejection;
+pub use serve::{Listener, PeerAddress};

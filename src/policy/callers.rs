@@ -1,0 +1,193 @@
+//! What is kept for each caller, so that their next question costs less.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cedar_policy::{Context, Entities, Entity, EntityUid};
+use jiff::tz::TimeZone;
+
+use super::circumstances::{Unbuildable, request};
+use super::entities;
+use super::question::Circumstances;
+use super::reads::Reads;
+use super::world::World;
+use crate::identity::Caller;
+
+/// Callers kept; one more empties the store, and it fills again.
+const MAX_CALLERS: usize = 256;
+/// Entity stores kept for one caller; lists do not fill them.
+const MAX_STORES: usize = 64;
+/// Kinds of clients kept for one caller.
+const MAX_CLIENTS: usize = 4;
+/// List answers kept for one caller and client.
+const MAX_ANSWERS: usize = 4096;
+
+/// Every caller seen lately, by credential.
+#[derive(Debug, Default)]
+pub(super) struct Callers {
+    known: Mutex<HashMap<String, Arc<Known>>>,
+}
+
+/// One caller as Cedar sees them.
+#[derive(Debug)]
+pub(super) struct Known {
+    caller: Caller,
+    pub(super) principal: EntityUid,
+    pub(super) agent: EntityUid,
+    /// Principal, agent, and roles and groups inside others.
+    entities: Vec<Entity>,
+    /// The entities of a question, by tool or prompt.
+    stores: Mutex<HashMap<EntityUid, Arc<Entities>>>,
+    lists: Mutex<Vec<List>>,
+}
+
+/// What one kind of client may list.
+#[derive(Debug)]
+struct List {
+    client: Client,
+    /// The context that every view is judged in.
+    context: Context,
+    answers: HashMap<(EntityUid, Listed), bool>,
+}
+
+/// The circumstances that a list depends on.
+#[derive(Debug, PartialEq, Eq)]
+struct Client {
+    name: String,
+    version: String,
+    protocol: String,
+    transport: String,
+}
+
+/// As what a thing is listed: a template and a resource can have one URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Listed {
+    /// Itself.
+    Itself,
+    /// A template of resources.
+    Template,
+}
+
+impl Callers {
+    /// The caller, built anew if anything about them has changed.
+    pub(super) fn known(&self, world: &World, caller: &Caller) -> Result<Arc<Known>, Unbuildable> {
+        {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = known.get(&caller.credential)
+                && found.caller == *caller
+            {
+                return Ok(Arc::clone(found));
+            }
+        }
+        let fresh = Arc::new(Known::new(world, caller)?);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_CALLERS {
+            known.clear();
+        }
+        known.insert(caller.credential.clone(), Arc::clone(&fresh));
+        Ok(fresh)
+    }
+}
+
+impl Known {
+    fn new(world: &World, caller: &Caller) -> Result<Self, Unbuildable> {
+        let principal =
+            entities::principal(&world.types, &world.hierarchy, caller).map_err(|_| Unbuildable)?;
+        let agent = entities::agent(&world.types, &world.hierarchy, caller).map_err(|_| Unbuildable)?;
+        let (principal_uid, agent_uid) = (principal.uid(), agent.uid());
+        let mut all = vec![principal, agent];
+        all.extend(world.nested.iter().cloned());
+        Ok(Self {
+            caller: caller.clone(),
+            principal: principal_uid,
+            agent: agent_uid,
+            entities: all,
+            stores: Mutex::default(),
+            lists: Mutex::default(),
+        })
+    }
+
+    /// The entities of a question about something that lasts: a tool or a prompt.
+    pub(super) fn kept(&self, about: &EntityUid, more: &[Entity]) -> Result<Arc<Entities>, Unbuildable> {
+        if let Some(found) = self.stores.lock().unwrap_or_else(PoisonError::into_inner).get(about) {
+            return Ok(Arc::clone(found));
+        }
+        let store = self.store(more)?;
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        if stores.len() >= MAX_STORES {
+            stores.clear();
+        }
+        stores.insert(about.clone(), Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// The entities of a question about something that comes and goes.
+    pub(super) fn store<'e>(
+        &self,
+        more: impl IntoIterator<Item = &'e Entity>,
+    ) -> Result<Arc<Entities>, Unbuildable> {
+        let all = self.entities.iter().cloned().chain(more.into_iter().cloned());
+        Entities::from_entities(all, None).map(Arc::new).map_err(|_| Unbuildable)
+    }
+
+    /// A list answer from before, or a new one, judged in the context of that client.
+    pub(super) fn listed(
+        &self,
+        now: &Circumstances,
+        about: (&EntityUid, Listed),
+        answer: impl FnOnce(Context) -> Result<bool, Unbuildable>,
+    ) -> Result<bool, Unbuildable> {
+        let key = (about.0.clone(), about.1);
+        let context = {
+            let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+            if !lists.iter().any(|list| list.client.is(now)) {
+                if lists.len() >= MAX_CLIENTS {
+                    lists.clear();
+                }
+                lists.push(List::new(&self.agent, now)?);
+            }
+            let list = lists.iter().find(|list| list.client.is(now));
+            let list = list.ok_or(Unbuildable)?;
+            if let Some(found) = list.answers.get(&key) {
+                return Ok(*found);
+            }
+            list.context.clone()
+        };
+        let fresh = answer(context)?;
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.iter_mut().find(|list| list.client.is(now)) {
+            if list.answers.len() >= MAX_ANSWERS {
+                list.answers.clear();
+            }
+            list.answers.insert(key, fresh);
+        }
+        Ok(fresh)
+    }
+}
+
+impl List {
+    fn new(agent: &EntityUid, now: &Circumstances) -> Result<Self, Unbuildable> {
+        // Time and address are among what is not known yet, so the zone makes no difference.
+        let record = request(agent, now, &TimeZone::UTC, &Reads::default())?;
+        let context = Context::from_pairs([("request".to_owned(), record)]).map_err(|_| Unbuildable)?;
+        Ok(Self { client: Client::of(now), context, answers: HashMap::new() })
+    }
+}
+
+impl Client {
+    fn of(now: &Circumstances) -> Self {
+        Self {
+            name: now.client_name.clone(),
+            version: now.client_version.clone(),
+            protocol: now.protocol.clone(),
+            transport: now.transport.clone(),
+        }
+    }
+
+    fn is(&self, now: &Circumstances) -> bool {
+        self.name == now.client_name
+            && self.version == now.client_version
+            && self.protocol == now.protocol
+            && self.transport == now.transport
+    }
+}

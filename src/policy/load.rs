@@ -1,0 +1,177 @@
+//! From a folder to a set of policies that can be asked, or to the reasons why not.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use cedar_policy::Schema;
+use jiff::tz::TimeZone;
+
+use super::actions::Types;
+use super::callers::Callers;
+use super::config::Config;
+use super::digests::{self, Digests};
+use super::folder::{self, Source};
+use super::hierarchy::Hierarchy;
+use super::model::ServerModel;
+use super::problem::Problem;
+use super::schema::Schemas;
+use super::selftest;
+use super::slices::Index;
+use super::validate::{Rules, rules};
+use super::world::World;
+
+/// All policies in force, with everything that deciding by them takes.
+#[derive(Debug)]
+pub struct Policies {
+    pub(super) world: World,
+    pub(super) callers: Callers,
+    pub(super) request_schema: Schema,
+    pub(super) zone: TimeZone,
+    pub(super) digests: Arc<Digests>,
+    pub(super) replies: BTreeMap<String, Arc<str>>,
+    pub(super) rules: Rules,
+    warnings: Vec<Problem>,
+    schema_text: String,
+}
+
+impl Policies {
+    /// Reads, checks and indexes the policies for these servers, then tests them on calls that must be denied.
+    ///
+    /// # Errors
+    /// Every problem found: a folder or file that cannot be read, a policy that does not parse, has no id, or
+    /// does not validate (warnings count), an annotation that would not be enforced, a failed self-test.
+    pub fn load(config: &Config, servers: &[ServerModel]) -> Result<Self, Vec<Problem>> {
+        let zone = zone(&config.time_zone)?;
+        let hierarchy = Hierarchy::read(config.entities.as_deref())?;
+        let sources = folder::read(&config.folder, &["cedar"])?;
+        let policies = Self::build(&sources, hierarchy, zone, servers)?.noting_emptiness(&config.folder);
+        let failed = |error: selftest::Failure| {
+            let place = config.folder.display().to_string();
+            vec![
+                Problem::with_file(place, error.to_string()).help("report this; nothing is served meanwhile"),
+            ]
+        };
+        selftest::run(&policies).map_err(failed)?;
+        Ok(policies)
+    }
+
+    pub(super) fn build(
+        sources: &[Source],
+        hierarchy: Hierarchy,
+        zone: TimeZone,
+        servers: &[ServerModel],
+    ) -> Result<Self, Vec<Problem>> {
+        let internal =
+            |error: &dyn std::fmt::Display| vec![Problem::with_file("policies", error.to_string())];
+        let types = Types::new().map_err(|error| internal(&error))?;
+        let schemas = Schemas::new(servers)?;
+        let rules = rules(sources, &schemas.policies, servers)?;
+        let digests = Arc::new(digests(sources, &schemas, &hierarchy, (servers, &zone)));
+        let mut warnings = schemas.warnings.clone();
+        warnings.extend(rules.warnings.iter().cloned());
+        warnings.extend(strange_names(&hierarchy, servers));
+        let mut index = Index::new(rules.policies.values()).map_err(|error| internal(&error))?;
+        let world =
+            World::new(types, hierarchy, servers, &schemas, &mut index).map_err(|error| internal(&error))?;
+        let schema_text = schemas.text();
+        Ok(Self {
+            world,
+            callers: Callers::default(),
+            request_schema: schemas.requests,
+            zone,
+            digests,
+            replies: rules.replies.clone(),
+            rules,
+            warnings,
+            schema_text,
+        })
+    }
+
+    fn noting_emptiness(mut self, folder: &Path) -> Self {
+        if self.rules.policies.is_empty() {
+            let place = folder.display().to_string();
+            self.warnings.push(
+                Problem::with_file(place, "no policy is in force, so everything is denied")
+                    .help("put .cedar files there"),
+            );
+        }
+        self
+    }
+
+    /// Digests of what decides.
+    pub fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// What is worth knowing, such as policies that wait for a server.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Ids of the policies in force, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.policies.keys().map(String::as_str)
+    }
+
+    /// The whole schema that policies are validated against, in Cedar's own syntax.
+    pub fn schema_text(&self) -> String {
+        self.schema_text.clone()
+    }
+}
+
+fn zone(name: &str) -> Result<TimeZone, Vec<Problem>> {
+    if name == "UTC" {
+        return Ok(TimeZone::UTC);
+    }
+    TimeZone::get(name).map_err(|_| {
+        let message = format!("`{}` is not a time zone that this system knows", name.escape_debug());
+        vec![Problem::with_file("policy.time_zone", message).help("use a name such as Europe/Berlin, or UTC")]
+    })
+}
+
+fn digests(
+    sources: &[Source],
+    schemas: &Schemas,
+    hierarchy: &Hierarchy,
+    (servers, zone): (&[ServerModel], &TimeZone),
+) -> Digests {
+    let generated: Vec<(String, String)> = schemas
+        .generated
+        .iter()
+        .map(|(server, fragment)| (format!("servers/{server}"), fragment.to_string()))
+        .collect();
+    let base = ("gateway", super::schema::BASE.as_bytes());
+    let models = serde_json::to_string(servers).unwrap_or_default();
+    let zone = zone.iana_name().unwrap_or("UTC");
+    let world = [("models", models.as_bytes()), ("time zone", zone.as_bytes())];
+    Digests {
+        policy_set: digests::of(sources.iter().map(|file| (file.name.as_str(), file.text.as_bytes()))),
+        schema: digests::of(
+            generated.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).chain([base]),
+        ),
+        entities: digests::of(
+            hierarchy.files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).chain(world),
+        ),
+    }
+}
+
+/// Tools that entities files put into groups, but that no server has.
+fn strange_names(hierarchy: &Hierarchy, servers: &[ServerModel]) -> Vec<Problem> {
+    let there = |name: &str| {
+        servers.iter().any(|server| {
+            let waits = !server.discovered && name.starts_with(&format!("{}_", server.id));
+            waits || server.tools.iter().any(|tool| tool.name == name)
+        })
+    };
+    let strange = hierarchy.tools.keys().filter(|name| !there(name));
+    strange
+        .map(|name| {
+            Problem::with_file(
+                "entities",
+                format!("no server has the tool `{name}` that is put into a group"),
+            )
+            .help("use the name that agents see, server_tool")
+        })
+        .collect()
+}

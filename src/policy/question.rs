@@ -1,0 +1,193 @@
+//! What this stage can be asked.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+/// How a request reached the gateway, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The client's name, as it gives it.
+    pub client_name: String,
+    /// The client's version, as it gives it.
+    pub client_version: String,
+    /// The MCP revision in use, such as `2025-06-18`.
+    pub protocol: String,
+    /// The transport, such as `http`.
+    pub transport: String,
+    /// Microseconds since the Unix epoch. Policies see whole milliseconds.
+    pub now_us: i64,
+    /// The peer's address, if there is one.
+    pub source_ip: Option<IpAddr>,
+    /// Id of the session, or of what stands for one.
+    pub session_id: String,
+    /// When the session began, microseconds since the Unix epoch.
+    pub session_started_us: i64,
+    /// Calls that the session made before this one.
+    pub session_calls: i64,
+}
+
+/// One question about one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The call that the answer will belong to.
+    pub call: Uuid,
+    /// What the caller wants to do.
+    pub asked: Asked<'a>,
+    /// How and when it was asked.
+    pub circumstances: &'a Circumstances,
+    /// Kinds of findings in what is judged, such as `email` or `private_key`.
+    pub findings: &'a [&'a str],
+}
+
+/// What the caller wants to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// Call a tool.
+    CallTool {
+        /// The tool's exposed name.
+        tool: &'a str,
+        /// The arguments: the text of one JSON object, or nothing.
+        args: &'a str,
+    },
+    /// Read a resource.
+    ReadResource {
+        /// The server's id.
+        server: &'a str,
+        /// The URI that the server uses.
+        uri: &'a str,
+    },
+    /// Subscribe to a resource.
+    SubscribeResource {
+        /// The server's id.
+        server: &'a str,
+        /// The URI that the server uses.
+        uri: &'a str,
+    },
+    /// Get a prompt.
+    GetPrompt {
+        /// The prompt's exposed name.
+        prompt: &'a str,
+        /// Name and value of each argument.
+        args: &'a [(&'a str, &'a str)],
+    },
+    /// Complete an argument of a prompt, a resource or a resource template.
+    Complete {
+        /// Of what.
+        of: Item<'a>,
+    },
+    /// Take a result back to the client.
+    ReturnResult {
+        /// What the result came from: a tool, a resource or a prompt.
+        what: Item<'a>,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Whether the backend marked it as an error.
+        is_error: bool,
+    },
+    /// Do something to the gateway or to the log of a tenant.
+    Administer {
+        /// What.
+        action: AdminAction,
+        /// Whose log; actions on the gateway itself ignore it.
+        tenant: &'a str,
+    },
+}
+
+/// A thing that lists show and results come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A tool, by its exposed name.
+    Tool(&'a str),
+    /// A prompt, by its exposed name.
+    Prompt(&'a str),
+    /// A resource of a server, by the URI that the server uses.
+    Resource {
+        /// The server's id.
+        server: &'a str,
+        /// The URI that the server uses.
+        uri: &'a str,
+    },
+    /// A resource template: any resource whose URI it could expand to.
+    Template {
+        /// The server's id.
+        server: &'a str,
+        /// The URI template that the server uses.
+        uri: &'a str,
+    },
+    /// A server, by its id.
+    Server(&'a str),
+}
+
+/// What administrators and auditors do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AdminAction {
+    /// Search the audit log.
+    SearchAudit,
+    /// Export a part of the audit log.
+    ExportAudit,
+    /// Read stored arguments or results.
+    ReadPayload,
+    /// Keep records from being erased.
+    PlaceHold,
+    /// Erase what was recorded about one person.
+    EraseSubject,
+    /// Read the policies.
+    ReadPolicy,
+    /// Decide recorded calls again under other policies.
+    ReplayPolicy,
+    /// Add, change or remove backend servers.
+    ManageServers,
+    /// Vouch for a tool's description and hints.
+    PinTool,
+    /// Create and revoke tokens.
+    ManageTokens,
+}
+
+impl AdminAction {
+    /// Every action, in the order of the schema.
+    pub const ALL: [Self; 10] = [
+        Self::SearchAudit,
+        Self::ExportAudit,
+        Self::ReadPayload,
+        Self::PlaceHold,
+        Self::EraseSubject,
+        Self::ReadPolicy,
+        Self::ReplayPolicy,
+        Self::ManageServers,
+        Self::PinTool,
+        Self::ManageTokens,
+    ];
+
+    /// The Cedar action id.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::SearchAudit => "SearchAudit",
+            Self::ExportAudit => "ExportAudit",
+            Self::ReadPayload => "ReadPayload",
+            Self::PlaceHold => "PlaceHold",
+            Self::EraseSubject => "EraseSubject",
+            Self::ReadPolicy => "ReadPolicy",
+            Self::ReplayPolicy => "ReplayPolicy",
+            Self::ManageServers => "ManageServers",
+            Self::PinTool => "PinTool",
+            Self::ManageTokens => "ManageTokens",
+        }
+    }
+
+    /// Whether it is done to a tenant's log rather than to the gateway.
+    pub(super) fn on_log(self) -> bool {
+        match self {
+            Self::SearchAudit
+            | Self::ExportAudit
+            | Self::ReadPayload
+            | Self::PlaceHold
+            | Self::EraseSubject => true,
+            Self::ReadPolicy
+            | Self::ReplayPolicy
+            | Self::ManageServers
+            | Self::PinTool
+            | Self::ManageTokens => false,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What a policy's conditions look at.
+//!
+//! The walk is conservative: an expression that it does not know counts as looking at everything.
+
+use cedar_policy::pst::{self, BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
+
+/// How an attribute path is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Its value matters.
+    Value,
+    /// Only its type, or which groups it is in.
+    Membership,
+}
+
+/// Tells `visit` each attribute path that an expression looks at, as far as it goes from a variable.
+pub(super) fn each_path<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&Var, &[&'e str], Use)) {
+    match expr {
+        Expr::Literal(_) => {}
+        Expr::Var(_) | Expr::GetAttr { .. } => path_or_walk(expr, Use::Value, visit),
+        Expr::HasAttr { expr, attrs } => match path_of(expr) {
+            Some((var, mut path)) => {
+                path.extend(attrs.iter().map(pst::SmolStr::as_str));
+                visit(var, &path, Use::Value);
+            }
+            None => each_path(expr, visit),
+        },
+        Expr::Is { expr, entity_type: _, in_expr } => {
+            let within = in_expr.as_deref().map_or(Use::Membership, membership);
+            path_or_walk(expr, within, visit);
+            if let Some(within) = in_expr {
+                each_path(within, visit);
+            }
+        }
+        Expr::BinaryOp { op: BinaryOp::In, left, right } => {
+            path_or_walk(left, membership(right), visit);
+            each_path(right, visit);
+        }
+        Expr::BinaryOp { left, right, .. } => {
+            each_path(left, visit);
+            each_path(right, visit);
+        }
+        Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => each_path(expr, visit),
+        Expr::IfThenElse { cond, then_expr, else_expr } => {
+            for part in [cond, then_expr, else_expr] {
+                each_path(part, visit);
+            }
+        }
+        Expr::Set(items) => items.iter().for_each(|item| each_path(item, visit)),
+        Expr::Record(fields) => fields.values().for_each(|field| each_path(field, visit)),
+        // `Expr` may grow: what is not known here looks at everything.
+        _ => {
+            for var in [Var::Principal, Var::Action, Var::Resource, Var::Context] {
+                visit(&var, &[], Use::Value);
+            }
+        }
+    }
+}
+
+fn path_or_walk<'e>(expr: &'e Expr, used: Use, visit: &mut dyn FnMut(&Var, &[&'e str], Use)) {
+    match (path_of(expr), expr) {
+        (Some((var, path)), _) => visit(var, &path, used),
+        (None, Expr::GetAttr { expr, .. }) => each_path(expr, visit),
+        (None, other) => each_path(other, visit),
+    }
+}
+
+/// `context.request.agent` as `context` and its attributes.
+fn path_of(expr: &Expr) -> Option<(&Var, Vec<&str>)> {
+    match expr {
+        Expr::Var(var) => Some((var, Vec::new())),
+        Expr::GetAttr { expr, attr } => {
+            let (var, mut path) = path_of(expr)?;
+            path.push(attr.as_str());
+            Some((var, path))
+        }
+        _ => None,
+    }
+}
+
+/// `x in Resource::"…"` asks for one thing, `x in Server::"…"` for a group of things.
+fn membership(within: &Expr) -> Use {
+    let one_resource = |entity: &Expr| match entity {
+        Expr::Literal(Literal::EntityUID(uid)) => uid.ty.to_string() == "Resource",
+        Expr::Var(Var::Principal | Var::Action | Var::Context) | Expr::GetAttr { .. } => false,
+        _ => true,
+    };
+    let any = match within {
+        Expr::Set(items) => items.iter().any(|item| one_resource(item)),
+        other => one_resource(other),
+    };
+    if any { Use::Value } else { Use::Membership }
+}
+
+/// What the policies of one slice look at in the context.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Reads {
+    /// `request.now`, `request.hour` or `request.weekday`.
+    pub(super) time: bool,
+    /// `request.sourceIp`
+    pub(super) source_ip: bool,
+    /// `session.startedAt`
+    pub(super) session_start: bool,
+    /// The arguments as a whole.
+    pub(super) all_args: bool,
+    /// Single arguments, by path.
+    pub(super) args: Vec<Vec<String>>,
+}
+
+impl Reads {
+    /// What one policy looks at.
+    pub(super) fn of(policy: &Template) -> Self {
+        let mut reads = Self::default();
+        for Clause::When(expr) | Clause::Unless(expr) in policy.clauses() {
+            each_path(expr, &mut |var, path, _| {
+                if *var == Var::Context {
+                    reads.note(path);
+                }
+            });
+        }
+        reads
+    }
+
+    fn note(&mut self, path: &[&str]) {
+        let whole = path.is_empty();
+        match path {
+            [] | ["request"] => {
+                self.time = true;
+                self.source_ip = true;
+                self.session_start |= whole;
+                self.all_args |= whole;
+            }
+            ["request", "now" | "hour" | "weekday", ..] => self.time = true,
+            ["request", "sourceIp", ..] => self.source_ip = true,
+            ["session"] | ["session", "startedAt", ..] => self.session_start = true,
+            ["args"] => self.all_args = true,
+            ["args", rest @ ..] => self.args.push(rest.iter().map(|part| (*part).to_owned()).collect()),
+            _ => {}
+        }
+    }
+
+    /// Takes in what another policy looks at.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.time |= other.time;
+        self.source_ip |= other.source_ip;
+        self.session_start |= other.session_start;
+        self.all_args |= other.all_args;
+        for path in &other.args {
+            if !self.args.contains(path) {
+                self.args.push(path.clone());
+            }
+        }
+    }
+
+    /// Whether some policy looks at an argument, at something inside it, or at what it is inside of.
+    pub(super) fn touches(&self, path: &[String]) -> bool {
+        self.all_args
+            || self.args.iter().any(|read| read.iter().zip(path).all(|(mine, theirs)| mine == theirs))
+    }
+}
+
+/// Whether an expression can only be a negation.
+pub(super) fn negated(expr: &Expr) -> Option<&std::sync::Arc<Expr>> {
+    match expr {
+        Expr::UnaryOp { op: UnaryOp::Not, expr } => Some(expr),
+        _ => None,
+    }
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs the real MCP clients and servers of the interoperability tests, at the pinned versions, beside this
+# file: node_modules/ and .venv/. Quick when they are already there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+need() {
+  command -v "$1" >/dev/null || { echo "tests/interop/setup.sh: $1 is missing; install $2 and run this again" >&2; exit 1; }
+}
+need node "Node.js 20 or newer"
+need npm "npm"
+need git "git"
+need python3 "Python 3.11 or newer with the venv module"
+node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
+  { echo "tests/interop/setup.sh: Node.js $(node --version) is too old; install 20 or newer" >&2; exit 1; }
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  { echo "tests/interop/setup.sh: $(python3 --version) is too old; install 3.11 or newer" >&2; exit 1; }
+
+digest() { python3 -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'; }
+
+stamp="$({ cat package.json package-lock.json; node --version; pwd; } | digest)"
+if [[ "$(cat node_modules/.stamp 2>/dev/null)" != "$stamp" ]]; then
+  echo "installing Node packages into tests/interop/node_modules"
+  npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+  echo "$stamp" >node_modules/.stamp
+fi
+
+stamp="$({ cat requirements.txt; python3 --version; pwd; } | digest)"
+if [[ "$(cat .venv/.stamp 2>/dev/null)" != "$stamp" ]]; then
+  echo "installing Python packages into tests/interop/.venv"
+  rm -rf .venv
+  python3 -m venv .venv
+  .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
+  .venv/bin/pip check >/dev/null
+  echo "$stamp" >.venv/.stamp
+fi
