@@ -1,0 +1,99 @@
+//! The section `inspect` of the configuration.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is looked for in which direction, and how large a value may be. The default looks for everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Only these detectors are on. Left out: all of them.
+    pub only: Option<Vec<String>>,
+    /// Detectors that are off in both directions.
+    pub disable: Vec<String>,
+    /// Arguments and all else that goes to a backend.
+    pub request: Flow,
+    /// Results and all else that goes to an agent.
+    pub response: Flow,
+    /// Sizes beyond which a value is refused.
+    pub limits: Limits,
+}
+
+/// Settings of one direction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flow {
+    /// Detectors that are off in this direction.
+    pub disable: Vec<String>,
+    /// What happens to a finding.
+    pub operator: Operator,
+}
+
+/// What is done with a finding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// The value gives way to its type in brackets: `[EMAIL]`.
+    #[default]
+    Mask,
+}
+
+impl Operator {
+    /// The name as it stands in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mask => "mask",
+        }
+    }
+}
+
+/// Sizes beyond which a value is refused with [`Blocked`](super::Blocked).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of the whole value.
+    pub bytes: usize,
+    /// Objects and arrays inside one another.
+    pub depth: usize,
+    /// Object members of the whole value.
+    pub keys: usize,
+    /// Bytes of one string as it is written in JSON.
+    pub string_bytes: usize,
+    /// Characters of one number literal.
+    pub number_bytes: usize,
+    /// Occurrences of findings in one value.
+    pub findings: usize,
+    /// JSON inside strings inside strings.
+    pub nesting: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 8 << 20,
+            depth: 64,
+            keys: 250_000,
+            string_bytes: 4 << 20,
+            number_bytes: 128,
+            findings: 10_000,
+            nesting: 3,
+        }
+    }
+}
+
+impl Limits {
+    /// The first limit that is zero and so would refuse every value.
+    pub(super) fn zero(&self) -> Option<&'static str> {
+        [
+            ("bytes", self.bytes),
+            ("depth", self.depth),
+            ("keys", self.keys),
+            ("string_bytes", self.string_bytes),
+            ("number_bytes", self.number_bytes),
+            ("findings", self.findings),
+            ("nesting", self.nesting),
+        ]
+        .into_iter()
+        .find_map(|(name, value)| (value == 0).then_some(name))
+    }
+}

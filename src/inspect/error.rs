@@ -1,0 +1,140 @@
+//! Why a rule set cannot be built, and why a value is refused instead of passed on.
+
+/// The inspector cannot be built. Nothing is served without one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A detector named in the configuration does not exist.
+    #[error("unknown detector `{name}`, use `{suggestion}` or another one that `Inspector::detectors` lists")]
+    UnknownDetector {
+        /// The name as it was written.
+        name: String,
+        /// The existing name that looks most like it.
+        suggestion: String,
+    },
+    /// The configuration leaves no detector on.
+    #[error("no detector is on in either direction, remove entries from `disable` or from `only`")]
+    NothingEnabled,
+    /// A limit is zero, so that every value would be refused.
+    #[error("limit `{limit}` is 0, set at least 1")]
+    ZeroLimit {
+        /// The name of the limit.
+        limit: &'static str,
+    },
+    /// The key for commitments is too short to hide values behind it.
+    #[error("the commitment key has {bytes} bytes, give at least 16 random bytes")]
+    ShortKey {
+        /// Length of the key that was given.
+        bytes: usize,
+    },
+    /// A rule file cannot be read.
+    #[error("rule file `{file}` is not valid, correct the place that it names")]
+    RuleFile {
+        /// Name of the file.
+        file: &'static str,
+        /// What the parser says.
+        #[source]
+        source: Box<serde_saphyr::Error>,
+    },
+    /// A rule says two things at once, or nothing.
+    #[error("rule `{rule}` is not complete: {problem}")]
+    Rule {
+        /// The rule's type.
+        rule: String,
+        /// What is missing or too much.
+        problem: &'static str,
+    },
+    /// A rule's pattern is not a valid expression.
+    #[error("rule `{rule}` has a pattern that is not valid")]
+    Pattern {
+        /// The rule's type.
+        rule: String,
+        /// What the expression engine says.
+        #[source]
+        source: Box<regex::Error>,
+    },
+    /// The automaton over all names and prefixes cannot be built.
+    #[error("the automaton over all rules cannot be built, use fewer or shorter prefixes")]
+    Automaton {
+        /// What the automaton's builder says.
+        #[source]
+        source: aho_corasick::BuildError,
+    },
+    /// A planted value came out of the pipeline.
+    #[error(
+        "self-test failed: a planted value of rule `{rule}` came out in direction `{direction}`, the rule or a limit is to blame"
+    )]
+    SelfTest {
+        /// The rule whose sample was not held back.
+        rule: &'static str,
+        /// `request` or `response`.
+        direction: &'static str,
+    },
+}
+
+/// A value is refused: it cannot be inspected within the limits, so it does not pass (fail closed).
+///
+/// No variant carries any part of the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Blocked {
+    /// Not one valid JSON value (RFC 8259), or a lone surrogate.
+    #[error("not a valid JSON value at byte {at}")]
+    InvalidJson {
+        /// Offset of the first byte that does not fit.
+        at: usize,
+    },
+    /// More bytes than the limit.
+    #[error("the value has {bytes} bytes, the limit is {limit}")]
+    TooLarge {
+        /// Size of the value.
+        bytes: usize,
+        /// `limits.bytes`.
+        limit: usize,
+    },
+    /// Objects and arrays nested deeper than the limit.
+    #[error("the value is nested deeper than {limit} levels")]
+    TooDeep {
+        /// `limits.depth`.
+        limit: usize,
+    },
+    /// More object members than the limit.
+    #[error("the value has more than {limit} object keys")]
+    TooManyKeys {
+        /// `limits.keys`.
+        limit: usize,
+    },
+    /// A string longer than the limit.
+    #[error("a string is longer than {limit} bytes")]
+    StringTooLong {
+        /// `limits.string_bytes`.
+        limit: usize,
+    },
+    /// A number literal longer than the limit.
+    #[error("a number is longer than {limit} characters")]
+    NumberTooLong {
+        /// `limits.number_bytes`.
+        limit: usize,
+    },
+    /// More findings than the limit.
+    #[error("the value holds more than {limit} findings")]
+    TooManyFindings {
+        /// `limits.findings`.
+        limit: usize,
+    },
+    /// JSON in strings in strings beyond the limit.
+    #[error("JSON inside strings is nested deeper than {limit} levels")]
+    NestedTooDeep {
+        /// `limits.nesting`.
+        limit: usize,
+    },
+    /// The value is made so that inspecting it costs too much.
+    #[error("inspecting the value costs more than its size allows")]
+    TooCostly,
+    /// Masking did not come to rest: each round brought new findings.
+    #[error("the value still yields findings after {rounds} rounds of masking")]
+    NotSettled {
+        /// Rounds that were made.
+        rounds: usize,
+    },
+}

@@ -1,0 +1,193 @@
+//! One open object or array on the way to a value.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use super::Limits;
+use super::lexer::{Escapes, Lexer, Quoted, Token};
+use super::pass::{Edit, apply};
+use super::pointer::Alive;
+use super::shifts::unescape;
+use super::words::{Words, holds_mask};
+
+/// Keys whose value is named by a sibling or by the key above.
+pub(super) const VALUE_NAMES: &[&str] = &["value", "val", "plaintext", "stringValue", "secretString"];
+/// Keys whose string says what a sibling is.
+const LABEL_NAMES: &[&str] = &[
+    "type",
+    "name",
+    "label",
+    "field",
+    "key",
+    "kind",
+    "title",
+    "variable",
+    "env",
+    "header",
+    "property",
+    "column",
+    "attribute",
+];
+/// Bytes of an object that are searched for labels.
+const LABEL_REACH: usize = 4_096;
+
+/// State of one open container.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Offset of an object's brace; `None` for an array.
+    object: Option<usize>,
+    index: usize,
+    key: Option<Quoted>,
+    /// The key as it comes out, if it held a finding.
+    masked: Option<String>,
+    pub alive: Alive,
+    /// The present key has the name of a secret in it.
+    pub names_secret: bool,
+    /// The present key is one whose value is named elsewhere.
+    pub value_like: bool,
+    labels: OnceCell<Vec<Words>>,
+    /// Keys of this object that no masked key may repeat.
+    taken: Option<HashSet<String>>,
+}
+
+impl Frame {
+    pub fn object(start: usize, alive: Alive) -> Self {
+        Self { object: Some(start), ..Self::array(alive) }
+    }
+
+    pub fn array(alive: Alive) -> Self {
+        Self {
+            object: None,
+            index: 0,
+            key: None,
+            masked: None,
+            alive,
+            names_secret: false,
+            value_like: false,
+            labels: OnceCell::new(),
+            taken: None,
+        }
+    }
+
+    pub fn is_object(&self) -> bool {
+        self.object.is_some()
+    }
+
+    /// Counts one more value and gives its index.
+    pub fn next_index(&mut self) -> usize {
+        self.index += 1;
+        self.index - 1
+    }
+
+    pub fn take_key(&mut self, key: Quoted, value_like: bool, names_secret: bool) {
+        self.forget_key();
+        self.key = Some(key);
+        self.value_like = value_like;
+        self.names_secret = names_secret;
+    }
+
+    pub fn forget_key(&mut self) {
+        self.key = None;
+        self.masked = None;
+        self.value_like = false;
+        self.names_secret = false;
+    }
+
+    /// Gives the masked form of the present key a name that its object does not have yet.
+    pub fn mask_key(&mut self, key: &str, edits: &mut [Edit], (text, limits): (&str, &Limits)) {
+        let start = self.object.unwrap_or_default();
+        let taken = self.taken.get_or_insert_with(|| masks_among_keys(text, start, limits));
+        let mut masked = apply(key, edits);
+        let label = edits.last().map(|edit| edit.with.clone()).unwrap_or_default();
+        let mut number = 2usize;
+        while taken.contains(&masked) {
+            if let Some(last) = edits.last_mut() {
+                last.with = format!("{}_{number}]", label.trim_end_matches(']'));
+            }
+            masked = apply(key, edits);
+            number += 1;
+        }
+        taken.insert(masked.clone());
+        self.masked = Some(masked);
+    }
+
+    fn written_key<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let Some(key) = self.key else { return Cow::Borrowed("") };
+        decoded(text, key)
+    }
+
+    /// The segment that leads to the present value, as it is written.
+    pub fn segment<'t>(&self, text: &'t str, index: usize) -> Cow<'t, str> {
+        if self.is_object() { self.written_key(text) } else { Cow::Owned(index.to_string()) }
+    }
+
+    /// The same for people to see: a masked key stays masked.
+    pub fn shown_segment<'t>(&'t self, text: &'t str) -> Cow<'t, str> {
+        match &self.masked {
+            Some(masked) => Cow::Borrowed(masked),
+            None => self.segment(text, self.index.saturating_sub(1)),
+        }
+    }
+
+    /// The words of the present key, as far as they are no finding.
+    pub fn key_words(&self, text: &str) -> Words {
+        match &self.masked {
+            Some(masked) => Words::of_name(masked),
+            None => Words::of_name(&self.written_key(text)),
+        }
+    }
+
+    /// What the labels of this object say, found once.
+    pub fn labels(&self, text: &str, limits: &Limits) -> &[Words] {
+        let Some(start) = self.object else { return &[] };
+        self.labels.get_or_init(|| labels(text, start, limits))
+    }
+}
+
+fn decoded(text: &str, quoted: Quoted) -> Cow<'_, str> {
+    let raw = text.get(quoted.start..quoted.end).unwrap_or_default();
+    if quoted.escapes == Escapes::None { Cow::Borrowed(raw) } else { Cow::Owned(unescape(raw).0) }
+}
+
+fn labels(text: &str, start: usize, limits: &Limits) -> Vec<Words> {
+    let mut found = Vec::new();
+    let mut lexer = Lexer::from(text, start, limits);
+    let mut is_label = false;
+    while let Ok(Some(token)) = lexer.next() {
+        if lexer.depth() == 0 || lexer.at() - start > LABEL_REACH || found.len() >= 8 {
+            break;
+        }
+        match token {
+            Token::Key(key) if lexer.depth() == 1 => {
+                let raw = text.get(key.start..key.end).unwrap_or_default();
+                is_label = LABEL_NAMES.iter().any(|name| raw.eq_ignore_ascii_case(name));
+            }
+            Token::Text(label) if lexer.depth() == 1 && is_label && label.end - label.start <= 64 => {
+                found.push(Words::of_name(&decoded(text, label)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The keys of the object at `start` that look as if they had been masked before.
+fn masks_among_keys(text: &str, start: usize, limits: &Limits) -> HashSet<String> {
+    let mut keys = HashSet::new();
+    let mut lexer = Lexer::from(text, start, limits);
+    while let Ok(Some(token)) = lexer.next() {
+        if lexer.depth() == 0 {
+            break;
+        }
+        if let Token::Key(key) = token
+            && lexer.depth() == 1
+        {
+            let key = decoded(text, key);
+            if holds_mask(&key) {
+                keys.insert(key.into_owned());
+            }
+        }
+    }
+    keys
+}

@@ -1,0 +1,180 @@
+//! The stage's one entry: built once per configuration, shared by all calls.
+
+use std::borrow::Cow;
+use std::cell::LazyCell;
+use std::fmt;
+
+use aws_lc_rs::{digest, hmac};
+
+use super::engine::{Around, Effort, Engine};
+use super::filtered::Filtered;
+use super::ledger::{Ledger, hex};
+use super::pass::{Named, Pass, apply};
+use super::pointer::Exempt;
+use super::rules::{self, Rule};
+use super::selection::Selection;
+use super::walk::{Above, holds_json, walk};
+use super::words::Place;
+use super::{Blocked, Config, Direction, Error, Limits, Operator, Subject, selftest};
+
+/// Rounds of masking before a value is refused.
+const ROUNDS: usize = 8;
+/// Stands for a text that cannot be inspected.
+const WITHHELD: &str = "[WITHHELD]";
+
+/// Finds what must not pass and masks it.
+pub struct Inspector {
+    engine: Engine,
+    selection: Selection,
+    operators: (Operator, Operator),
+    limits: Limits,
+    key: hmac::Key,
+    digest: String,
+}
+
+impl Inspector {
+    /// Builds the rules and sends planted values of every rule that is on through both directions.
+    ///
+    /// `commitment_key` keys the commitments of findings; it is random, at least 16 bytes, and stays for the life of
+    /// the log, or equal values can no longer be found by their commitment.
+    ///
+    /// # Errors
+    /// An unknown detector, nothing left on, a limit of zero, a short key, or a planted value that comes out.
+    pub fn new(config: &Config, commitment_key: &[u8]) -> Result<Self, Error> {
+        if commitment_key.len() < 16 {
+            return Err(Error::ShortKey { bytes: commitment_key.len() });
+        }
+        if let Some(limit) = config.limits.zero() {
+            return Err(Error::ZeroLimit { limit });
+        }
+        let engine = Engine::new(rules::load()?)?;
+        let selection = Selection::new(config, engine.rules())?;
+        let inspector = Self {
+            digest: ruleset_digest(&engine, &selection),
+            engine,
+            selection,
+            operators: (config.request.operator, config.response.operator),
+            limits: config.limits.clone(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, commitment_key),
+        };
+        selftest::run(&inspector)?;
+        Ok(inspector)
+    }
+
+    /// `sha256:…` over the rule files and which rules are on: equal digests find the same.
+    pub fn ruleset_digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Names of all detectors there are, each once, in the order of the rule files.
+    pub fn detectors(&self) -> impl Iterator<Item = &'static str> {
+        self.engine.rules().iter().map(|rule| rule.kind)
+    }
+
+    /// Names of the detectors that are off in a direction; whoever runs the gateway should see them.
+    pub fn disabled(&self, direction: Direction) -> impl Iterator<Item = &'static str> {
+        self.detectors().zip(self.selection.on(direction)).filter(|(_, on)| !**on).map(|(kind, _)| kind)
+    }
+
+    pub(super) fn rules_on(&self, direction: Direction) -> impl Iterator<Item = &Rule> {
+        self.engine
+            .rules()
+            .iter()
+            .zip(self.selection.on(direction))
+            .filter(|(_, on)| **on)
+            .map(|(rule, _)| rule)
+    }
+
+    /// Masks what is found in one JSON value and stamps it. Without a finding the same bytes come back.
+    ///
+    /// # Errors
+    /// [`Blocked`] if the text is not one JSON value or cannot be inspected within the limits.
+    pub fn filter(&self, json: String, subject: &Subject<'_>) -> Result<Filtered<String>, Blocked> {
+        if json.len() > self.limits.bytes {
+            return Err(Blocked::TooLarge { bytes: json.len(), limit: self.limits.bytes });
+        }
+        let exempt = Exempt::new(subject.exempt);
+        let mut pass = self.pass(subject.direction, json.len());
+        let mut value = json;
+        for _round in 0..ROUNDS {
+            let edits = walk(&mut pass, &value, &exempt, &Above::default())?;
+            if !edits.is_empty() {
+                value = apply(&value, &edits);
+            }
+            // Masking can bring words closer to a value or make a long value short enough for a rule, so it goes on
+            // until nothing is found: inspecting twice is inspecting once.
+            if edits.is_empty() || !std::mem::take(&mut pass.unsettled) {
+                return Ok(Filtered::new(value, pass.ledger.into_findings(), subject.call));
+            }
+        }
+        Err(Blocked::NotSettled { rounds: ROUNDS })
+    }
+
+    /// Masks what is found in a text that is not an MCP value: a log line, a line of a process's output, an error
+    /// text. What cannot be inspected is withheld as a whole.
+    pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.redacted(text).unwrap_or(Cow::Borrowed(WITHHELD))
+    }
+
+    fn redacted<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Blocked> {
+        if text.len() > self.limits.bytes {
+            return Err(Blocked::TooLarge { bytes: text.len(), limit: self.limits.bytes });
+        }
+        let mut pass = self.pass(Direction::Response, text.len());
+        let mut text = Cow::Borrowed(text);
+        for _round in 0..ROUNDS {
+            let (edits, unsettled) = if holds_json(&text, &self.limits)? {
+                let edits = walk(&mut pass, &text, &Exempt::default(), &Above::default())?;
+                (edits, std::mem::take(&mut pass.unsettled))
+            } else {
+                let around: Around<'_> = LazyCell::new(Box::new(Place::default));
+                let scanned = pass.scan(&text, &self.engine.leads(&text), &around, Named::No)?;
+                (scanned.edits, scanned.unsettled)
+            };
+            if !edits.is_empty() {
+                text = Cow::Owned(apply(&text, &edits));
+            }
+            if edits.is_empty() || !unsettled {
+                return Ok(text);
+            }
+        }
+        Err(Blocked::NotSettled { rounds: ROUNDS })
+    }
+
+    fn pass(&self, direction: Direction, bytes: usize) -> Pass<'_, '_> {
+        let operator = match direction {
+            Direction::Request => self.operators.0,
+            Direction::Response => self.operators.1,
+        };
+        Pass {
+            engine: &self.engine,
+            limits: &self.limits,
+            on: self.selection.on(direction),
+            effort: Effort::for_bytes(bytes),
+            ledger: Ledger::new(&self.key, operator.name(), self.limits.findings),
+            unsettled: false,
+        }
+    }
+}
+
+/// Shows which rules, not the key.
+impl fmt::Debug for Inspector {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Inspector").field("ruleset", &self.digest).finish_non_exhaustive()
+    }
+}
+
+fn ruleset_digest(engine: &Engine, selection: &Selection) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for source in rules::sources() {
+        context.update(source.as_bytes());
+        context.update(&[0]);
+    }
+    for direction in Direction::ALL {
+        for (rule, on) in engine.rules().iter().zip(selection.on(direction)) {
+            context.update(if *on { b"+" } else { b"-" });
+            context.update(rule.kind.as_bytes());
+        }
+    }
+    format!("sha256:{}", hex(context.finish().as_ref()))
+}

@@ -1,0 +1,188 @@
+//! Types that are found by code of their own: e-mail addresses, IBANs, JWTs, private keys.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::checks::{iban_length, mod_97};
+use super::digits::{before, is_word};
+
+/// Endings of file names, which only look like a domain's last label.
+const FILES: &[&str] = &[
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "js", "mjs", "cjs", "jsx", "ts", "tsx", "css",
+    "scss", "json", "git", "html", "htm", "xml", "yaml", "yml", "toml", "lock", "txt", "pdf", "exe", "dll",
+    "map", "csv", "log", "tgz", "gz", "whl", "jar", "php", "java", "cpp",
+];
+
+/// The address around the `@` at `at` (RFC 5321 dot-string, Latin letters of other languages too).
+pub(super) fn email(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let start = local_start(bytes, at)?;
+    let local = bytes.get(start..at)?;
+    let end = domain_end(bytes, at + 1)?;
+    let domain = std::str::from_utf8(bytes.get(at + 1..end)?).ok()?;
+    let labels: Vec<&str> = domain.split('.').collect();
+    let last = labels.last()?;
+    let numeric = |label: Option<&&str>| {
+        label.is_some_and(|label| label.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let version = labels.len() > 2 && numeric(labels.first()) && numeric(labels.get(1));
+    let wrong = labels.len() < 2
+        || !(2..=24).contains(&last.len())
+        || !last.chars().all(char::is_alphabetic)
+        || FILES.contains(&last.to_ascii_lowercase().as_str())
+        || version
+        // A remote of a version control system and the user of an address are no mailboxes.
+        || matches!(local, b"git" | b"hg" | b"svn")
+        || bytes.get(start.saturating_sub(2)..start) == Some(b"//")
+        || message_id(bytes, start);
+    (!wrong).then_some((start, end))
+}
+
+fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut start = at;
+    while let Some(byte) = before(bytes, start) {
+        let latin = !byte.is_ascii() && is_latin(bytes, start);
+        let fits = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'' | b'&' | b'=');
+        match (latin, fits) {
+            (true, _) => start -= 2,
+            (false, true) => start -= 1,
+            (false, false) => break,
+        }
+        if at - start >= 64 {
+            break;
+        }
+    }
+    // Names of form fields, quotes and dots in front are not part of it: `to=bob@…`, `'bob@…`.
+    let local = bytes.get(start..at)?;
+    let name = local
+        .iter()
+        .rposition(|byte| matches!(byte, b'=' | b'&' | b'\''))
+        .filter(|_| local.contains(&b'=') || local.first() == Some(&b'\''));
+    let start = start + name.map_or(0, |name| name + 1);
+    let dots = bytes.get(start..at)?.iter().take_while(|byte| matches!(byte, b'.' | b'-' | b'%')).count();
+    let start = start + dots;
+    (start < at && before(bytes, at) != Some(&b'.')).then_some(start)
+}
+
+/// Whether the two bytes before `end` are one letter between U+00C0 and U+024F.
+fn is_latin(bytes: &[u8], end: usize) -> bool {
+    matches!(bytes.get(end.saturating_sub(2)..end), Some([0xC3..=0xC9, _]))
+}
+
+fn domain_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut end = from;
+    while end - from < 253 {
+        match bytes.get(end) {
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') => end += 1,
+            Some(0xC3..=0xC9) => end += 2,
+            _ => break,
+        }
+    }
+    // A full stop or hyphen after the address belongs to the sentence; `a..b` is no domain.
+    while end > from && matches!(before(bytes, end), Some(b'.' | b'-')) {
+        end -= 1;
+    }
+    let domain = bytes.get(from..end)?;
+    let empty_label = domain.windows(2).any(|pair| pair == b"..") || domain.first() == Some(&b'.');
+    (!empty_label && !domain.is_empty() && bytes.get(end) != Some(&b'_')).then_some(end)
+}
+
+fn message_id(bytes: &[u8], start: usize) -> bool {
+    let header = bytes.get(start.saturating_sub(16)..start).unwrap_or_default().to_ascii_lowercase();
+    [&b"message-id"[..], b"references", b"in-reply-to"]
+        .iter()
+        .any(|name| header.windows(name.len()).any(|part| part == *name))
+}
+
+/// The IBAN whose check digits begin at `at`, with single spaces or hyphens inside or none (ISO 13616).
+pub(super) fn iban(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let start = at.checked_sub(2)?;
+    let length = iban_length(bytes.get(start..at)?)?;
+    if is_word(before(bytes, start)) {
+        return None;
+    }
+    let mut letters = String::with_capacity(length);
+    let mut end = start;
+    while letters.len() < length {
+        match bytes.get(end)? {
+            byte if byte.is_ascii_alphanumeric() => letters.push(char::from(byte.to_ascii_uppercase())),
+            b' ' | b'-' | b'.' if is_word(before(bytes, end)) => {}
+            _ => return None,
+        }
+        end += 1;
+    }
+    (!is_word(bytes.get(end)) && mod_97(&letters)).then_some((start, end))
+}
+
+/// The JSON Web Token that begins at `at`, if its header decodes and names an algorithm (RFC 7515, RFC 7516).
+/// The second part tells how far the bytes were looked at.
+pub(super) fn jwt(bytes: &[u8], at: usize) -> (Option<(usize, usize)>, usize) {
+    let fits = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let length = bytes.get(at..).unwrap_or_default().iter().take(16 << 10).take_while(fits).count();
+    let run = bytes.get(at..at + length).unwrap_or_default();
+    let mut parts = run.split(|byte| *byte == b'.');
+    let header = parts.next().unwrap_or_default();
+    let (payload, rest) = (parts.next().unwrap_or_default(), parts.next());
+    let named = header.len() <= 4_096
+        && URL_SAFE_NO_PAD
+            .decode(header)
+            .is_ok_and(|header| header.windows(5).any(|part| part == b"\"alg\""));
+    let trimmed = run.iter().rposition(|byte| *byte != b'.').map_or(0, |last| last + 1);
+    let token = (named && payload.len() >= 4 && rest.is_some()).then_some((at, at + trimmed));
+    (token, at + length)
+}
+
+const END: &[u8] = b"-----END ";
+/// The longest block that is taken as one key.
+const BLOCK: usize = 16 << 10;
+
+/// Where the next end marker stands. It is kept between hits, so that each byte is searched once.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    next: Option<usize>,
+    none_left: bool,
+}
+
+impl Ends {
+    fn after(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        if self.none_left || self.next.is_some_and(|next| next >= at) {
+            return self.next.filter(|next| *next >= at);
+        }
+        self.next = memchr::memmem::find(bytes.get(at..).unwrap_or_default(), END).map(|found| at + found);
+        self.none_left = self.next.is_none();
+        self.next
+    }
+}
+
+/// The private key block (RFC 7468) that begins at `at`: to its end marker, or as far as it looks like one.
+pub(super) fn private_key(bytes: &[u8], at: usize, ends: &mut Ends) -> Option<(usize, usize)> {
+    let head = bytes.get(at..bytes.len().min(at + 80))?;
+    let label = head.strip_prefix(b"-----BEGIN ")?;
+    let label_length = label.windows(5).position(|part| part == b"-----")?;
+    let label = label.get(..label_length)?;
+    let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
+    if !private
+        || !label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ')
+    {
+        return None;
+    }
+    let body = at + 11 + label_length + 5;
+    if let Some(end) = ends.after(bytes, body).filter(|end| end - body <= BLOCK) {
+        let tail = bytes.get(end + END.len()..bytes.len().min(end + 80))?;
+        let close = tail.windows(5).position(|part| part == b"-----").map_or(0, |close| close + 5);
+        let filled = body_length(bytes.get(body..end)?) >= 32;
+        return filled.then_some((at, end + END.len() + close));
+    }
+    let fits = |byte: &&u8| {
+        byte.is_ascii_alphanumeric()
+            || byte.is_ascii_whitespace()
+            || matches!(byte, b'+' | b'/' | b'=' | b'\\' | b':' | b',' | b'-')
+    };
+    let length = bytes.get(body..)?.iter().take(BLOCK).take_while(fits).count();
+    (body_length(bytes.get(body..body + length)?) >= 64).then_some((at, body + length))
+}
+
+/// Bytes of Base64 in a body.
+fn body_length(body: &[u8]) -> usize {
+    body.iter().filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')).count()
+}

@@ -1,0 +1,70 @@
+//! Which detectors are on in which direction.
+
+use super::rules::Rule;
+use super::{Config, Direction, Error};
+
+/// For each direction, which rules are on, by index.
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
+    request: Vec<bool>,
+    response: Vec<bool>,
+}
+
+impl Selection {
+    pub fn new(config: &Config, rules: &[Rule]) -> Result<Self, Error> {
+        let only = config.only.iter().flatten();
+        let off = config.disable.iter().chain(&config.request.disable).chain(&config.response.disable);
+        for name in only.chain(off) {
+            known(name, rules)?;
+        }
+        let on = |also_off: &[String]| -> Vec<bool> {
+            let has = |names: &[String], kind: &str| names.iter().any(|name| name == kind);
+            rules
+                .iter()
+                .map(|rule| {
+                    config.only.as_ref().is_none_or(|only| has(only, rule.kind))
+                        && !has(&config.disable, rule.kind)
+                        && !has(also_off, rule.kind)
+                })
+                .collect()
+        };
+        let (request, response) = (on(&config.request.disable), on(&config.response.disable));
+        if !request.iter().chain(&response).any(|on| *on) {
+            return Err(Error::NothingEnabled);
+        }
+        Ok(Self { request, response })
+    }
+
+    pub fn on(&self, direction: Direction) -> &[bool] {
+        match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        }
+    }
+}
+
+fn known(name: &str, rules: &[Rule]) -> Result<(), Error> {
+    if rules.iter().any(|rule| rule.kind == name) {
+        return Ok(());
+    }
+    let nearest = rules.iter().min_by_key(|rule| distance(rule.kind, name)).map_or("", |rule| rule.kind);
+    Err(Error::UnknownDetector { name: name.to_owned(), suggestion: nearest.to_owned() })
+}
+
+/// Levenshtein distance in characters.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (line, letter) in one.chars().enumerate() {
+        let mut diagonal = line;
+        let mut left = line + 1;
+        for (cell, counterpart) in row.iter_mut().skip(1).zip(other.chars()) {
+            let above = *cell;
+            *cell = (above + 1).min(left + 1).min(diagonal + usize::from(letter != counterpart));
+            (diagonal, left) = (above, *cell);
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
