@@ -12,6 +12,9 @@
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::string_slice,
+    clippy::format_push_string,
+    clippy::disallowed_methods,
     missing_docs,
     reason = "a bench that cannot run should stop"
 )]

@@ -39,16 +39,16 @@ pub enum StartError {
     #[error("the configuration has {} problem(s)", .0.len())]
     Problems(Vec<Problem>),
     /// The audit log cannot be opened; nothing may run without it.
-    #[error("the audit log cannot be opened: {0}")]
+    #[error("the audit log cannot be opened")]
     Log(#[from] OpenError),
     /// The token store cannot be opened.
-    #[error("the token store cannot be opened: {0}")]
+    #[error("the token store cannot be opened")]
     Tokens(#[from] crate::identity::Error),
     /// The filters fail their own test.
-    #[error("the filters cannot be used: {0}")]
+    #[error("the filters cannot be used")]
     Inspect(#[from] crate::inspect::Error),
     /// A listener cannot be bound.
-    #[error("cannot listen on {address}: {source}; choose another address in the configuration")]
+    #[error("cannot listen on {address}; choose another address in the configuration")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -56,7 +56,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A file of the data folder cannot be used.
-    #[error("cannot use `{}`: {source}; check that the folder exists and is writable", path.display())]
+    #[error("cannot use `{}`; check that the folder exists and is writable", path.display())]
     Data {
         /// The file or folder.
         path: PathBuf,
@@ -64,13 +64,13 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// What is put in force cannot be recorded.
-    #[error("the audit log cannot record the start: {0}")]
-    Unrecorded(crate::audit::Unrecorded),
+    #[error("the audit log cannot record the start")]
+    Unrecorded(#[source] crate::audit::Unrecorded),
     /// The HTTP client cannot be built.
     #[error("the system's trusted certificates cannot be used")]
     HttpClient,
     /// The metrics cannot be registered.
-    #[error("metrics cannot be registered: {0}")]
+    #[error("metrics cannot be registered")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// The system has no random numbers.
     #[error("the system's random source failed")]

@@ -9,9 +9,6 @@ use crate::policy::{Asked, Circumstances, Denial, Item, Permit, Question};
 use crate::route::{Found, Front, Resolved, Target};
 use crate::upstream::{ClearedCall, Destination, Hop};
 
-/// Members that belong to the protocol, by pointer: ids that only the two peers of a hop read.
-const EXEMPT: [&str; 3] = ["/name", "/ref/type", "/_meta/progressToken"];
-
 /// What was found out about a call.
 #[derive(Debug)]
 pub(super) struct Judgement {
@@ -76,8 +73,9 @@ pub(super) fn judge(rules: &Rules, caller: &Caller, call: Call) -> Judgement {
 fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<Ruling, Refusal> {
     let call = &judgement.call;
     let params = Object::parse(&call.params).ok_or(Refusal::Internal)?;
-    // What inspection refuses is not recorded either; so it goes first.
-    let subject = Subject { call: call.id, direction: Direction::Request, exempt: &EXEMPT };
+    // What inspection refuses is not recorded either; so it goes first. Nothing is exempt: names and tokens of the
+    // protocol are the client's words too, and what they lead to is taken from the unfiltered parameters.
+    let subject = Subject { call: call.id, direction: Direction::Request, exempt: &[] };
     let filtered = rules
         .inspector
         .filter(call.params.clone(), &subject)

@@ -37,9 +37,9 @@ impl<'k> Ledger<'k> {
             .map(|((kind, pointer, commitment), count)| Finding {
                 commitment,
                 count,
-                kind,
                 operator,
                 pointer,
+                kind,
             })
             .collect()
     }

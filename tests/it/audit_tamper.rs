@@ -59,16 +59,15 @@ async fn every_flipped_byte_is_found_or_changes_nothing() {
     let mut found = 0;
     for at in 0..original.len() {
         // Low and high bits in turn: text stays text under one, and becomes something else under the other.
-        for mask in [if at % 2 == 0 { 0x01 } else { 0x80 }] {
-            let mut bytes = original.clone();
-            bytes[at] ^= mask;
-            std::fs::write(&copy, &bytes).unwrap();
-            if accepted(&copy) {
-                let same = records(&copy).is_some_and(|found| found == truth);
-                assert!(same, "byte {at} under mask {mask:#x} changed content and was accepted");
-            } else {
-                found += 1;
-            }
+        let mask = if at % 2 == 0 { 0x01 } else { 0x80 };
+        let mut bytes = original.clone();
+        bytes[at] ^= mask;
+        std::fs::write(&copy, &bytes).unwrap();
+        if accepted(&copy) {
+            let same = records(&copy).is_some_and(|found| found == truth);
+            assert!(same, "byte {at} under mask {mask:#x} changed content and was accepted");
+        } else {
+            found += 1;
         }
     }
     assert!(found > 5000, "{found} of {} flips were found", original.len());

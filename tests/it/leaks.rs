@@ -70,7 +70,7 @@ async fn planted_values_come_out_nowhere() {
         answers.push(gate.call(&token, &value, json!({})).await.body);
         answers.push(gate.call(&token, "ops_echo", json!({"text": "x", value.clone(): 1})).await.body);
         answers.push(
-            gate.modern(&token, "resources/read", json!({"uri": format!("ops+runbook://by/{value}")}))
+            gate.modern(&token, "resources/read", json!({"uri": format!("ops+runbook://by?who={value}")}))
                 .await
                 .body,
         );
