@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is looked for in which direction, and how large a value may be. The default looks for everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+#[schemars(rename = "Inspect")]
 pub struct Config {
     /// Only these detectors are on. Left out: all of them.
     pub only: Option<Vec<String>>,
@@ -21,7 +22,8 @@ pub struct Config {
 
 /// Settings of one direction.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+#[schemars(rename = "InspectFlow")]
 pub struct Flow {
     /// Detectors that are off in this direction.
     pub disable: Vec<String>,
@@ -32,6 +34,7 @@ pub struct Flow {
 /// What is done with a finding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "InspectOperator")]
 pub enum Operator {
     /// The value gives way to its type in brackets: `[EMAIL]`.
     #[default]
@@ -49,7 +52,8 @@ impl Operator {
 
 /// Sizes beyond which a value is refused with [`Blocked`](super::Blocked).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+#[schemars(rename = "InspectLimits")]
 pub struct Limits {
     /// Bytes of the whole value.
     pub bytes: usize,
@@ -88,8 +92,8 @@ impl Limits {
             ("bytes", self.bytes),
             ("depth", self.depth),
             ("keys", self.keys),
-            ("string_bytes", self.string_bytes),
-            ("number_bytes", self.number_bytes),
+            ("stringBytes", self.string_bytes),
+            ("numberBytes", self.number_bytes),
             ("findings", self.findings),
             ("nesting", self.nesting),
         ]

@@ -290,6 +290,7 @@ fn starts(rule: &Rule) -> Vec<String> {
             .flat_map(|name| ["", " ", "_", "-", "."].map(|join| name.replace(' ', join)))
             .collect(),
         How::Digits { .. } | How::Scanner(Scanner::Iban) => Vec::new(),
+        How::Scanner(Scanner::BasicCredentials) => vec!["basic ".to_owned(), "basic%20".to_owned()],
         How::Scanner(Scanner::Email) => vec!["@".to_owned()],
         How::Scanner(Scanner::Jwt) => vec!["eyJ".to_owned()],
         How::Scanner(Scanner::PrivateKey) => vec!["-----BEGIN ".to_owned()],
@@ -317,6 +318,10 @@ fn follow(
             }
             scan.effort.spend(value.len())?;
             Ok(None)
+        }
+        How::Scanner(Scanner::BasicCredentials) => {
+            let glued = is_word(before(bytes, lead.start));
+            Ok(scanners::basic_credentials(bytes, lead.end).filter(|_| !glued))
         }
         How::Scanner(Scanner::Email) => Ok(scanners::email(bytes, lead.start)),
         How::Scanner(Scanner::Jwt) => {

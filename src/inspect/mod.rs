@@ -28,6 +28,8 @@ mod scanners;
 mod selection;
 mod selftest;
 mod shifts;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod words;
 

@@ -88,6 +88,7 @@ pub(super) struct Named {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Scanner {
+    BasicCredentials,
     Email,
     Iban,
     Jwt,

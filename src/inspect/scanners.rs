@@ -1,7 +1,7 @@
-//! Types that are found by code of their own: e-mail addresses, IBANs, JWTs, private keys.
+//! Types that are found by code of their own: e-mail addresses, IBANs, credentials in headers, JWTs, private keys.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::checks::{iban_length, mod_97};
 use super::digits::{before, is_word};
@@ -130,6 +130,20 @@ pub(super) fn jwt(bytes: &[u8], at: usize) -> (Option<(usize, usize)>, usize) {
     let trimmed = run.iter().rposition(|byte| *byte != b'.').map_or(0, |last| last + 1);
     let token = (named && payload.len() >= 4 && rest.is_some()).then_some((at, at + trimmed));
     (token, at + length)
+}
+
+/// User and password as HTTP sends them (RFC 7617), after the scheme that ends at `at`: Base64 that holds a colon.
+pub(super) fn basic_credentials(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let spaces = bytes.get(at..)?.iter().take(4).take_while(|byte| **byte == b' ').count();
+    let start = at + spaces;
+    let fits = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let length = bytes.get(start..)?.iter().take(1_025).take_while(fits).count();
+    let padding = bytes.get(start + length..)?.iter().take(2).take_while(|byte| **byte == b'=').count();
+    let decoded = STANDARD_NO_PAD.decode(bytes.get(start..start + length)?).ok()?;
+    let pair = (8..=1_024).contains(&length)
+        && decoded.contains(&b':')
+        && decoded.iter().all(|byte| !byte.is_ascii_control());
+    pair.then_some((start, start + length + padding))
 }
 
 const END: &[u8] = b"-----END ";

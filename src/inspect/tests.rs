@@ -1,1 +1,246 @@
+//! The rules as the files write them, and what must hold for any text.
 
+use super::rules;
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn inspector() -> Inspector {
+    Inspector::new(&Config::default(), &[7; 32]).unwrap()
+}
+
+fn only(kind: &str) -> Inspector {
+    let config = Config { only: Some(vec![kind.to_owned()]), ..Config::default() };
+    Inspector::new(&config, &[7; 32]).unwrap()
+}
+
+fn subject(exempt: &'static [&'static str]) -> Subject<'static> {
+    Subject { call: Uuid::nil(), direction: Direction::Response, exempt }
+}
+
+/// What comes out, and the findings as `type pointer`.
+fn filter(inspector: &Inspector, value: &Value) -> (Value, Vec<String>) {
+    let filtered = inspector.filter(value.to_string(), &subject(&[])).unwrap();
+    let found = filtered.findings().iter().map(|one| format!("{} {}", one.kind, one.pointer)).collect();
+    (serde_json::from_str(filtered.value()).unwrap(), found)
+}
+
+fn masked(value: &Value) -> Value {
+    filter(&inspector(), value).0
+}
+
+#[test]
+fn every_rule_finds_its_samples_and_nothing_in_its_counterexamples() {
+    for rule in rules::load().unwrap() {
+        let alone = only(rule.kind);
+        let key = rule.sample_key();
+        for sample in &rule.samples {
+            let (value, found) = filter(&alone, &json!({&key: sample.text}));
+            assert!(!value.to_string().contains(&sample.secret), "{}: {}", rule.kind, sample.text);
+            assert_eq!(found, [format!("{} /{key}", rule.kind)]);
+        }
+        // A named rule is told where to look; the others look everywhere.
+        let place = if matches!(rule.how, rules::How::Named(_)) { key.as_str() } else { "note" };
+        for never in &rule.never {
+            let value = json!({place: never});
+            assert_eq!(filter(&alone, &value), (value, vec![]), "{}: {never}", rule.kind);
+        }
+    }
+}
+
+#[test]
+fn values_are_found_wherever_json_can_hold_them() {
+    let mail = "ana.lima@example.com";
+    let inner = json!({"to": [mail]}).to_string();
+    let twice = json!({"inner": inner}).to_string();
+    for (value, pointer) in [
+        (json!(mail), ""),
+        (json!({"a/b": {"c~d": mail}}), "/a~1b/c~0d"),
+        (json!([1, [mail]]), "/1/0"),
+        (json!({"text": inner}), "/text#/to/0"),
+        (json!({"text": twice}), "/text#/inner#/to/0"),
+        (json!({"text": format!("to {mail}, then on")}), "/text"),
+    ] {
+        let (out, found) = filter(&inspector(), &value);
+        assert!(!out.to_string().contains("ana.lima"), "{out}");
+        assert_eq!(found, [format!("email {pointer}")]);
+    }
+    let (out, found) = filter(&inspector(), &json!({mail: 1, "b": 2}));
+    assert_eq!((out, found), (json!({"[EMAIL]": 1, "b": 2}), vec!["email /[EMAIL]".to_owned()]));
+    assert_eq!(masked(&json!({"card": 4111111111111111u64})), json!({"card": "[CREDIT_CARD]"}));
+}
+
+#[test]
+fn keys_that_become_equal_stay_apart() {
+    let out = masked(&json!({"a@example.com": 1, "b@example.com": 2}));
+    assert_eq!(out.as_object().unwrap().len(), 2, "{out}");
+    assert!(!out.to_string().contains('@'), "{out}");
+}
+
+#[test]
+fn names_and_labels_give_a_value_away() {
+    for value in [
+        json!({"password": "correcthorse"}),
+        json!({"db": {"adminPassword": "tr0ub4dor"}}),
+        json!({"name": "DB_PASSWORD", "value": "tr0ub4dor&3"}),
+        json!({"ssn": "536228726"}),
+        json!({"note": "her social security number is 536 22 8726"}),
+    ] {
+        assert_ne!(masked(&value), value);
+    }
+    for value in [json!({"order": "536228726"}), json!({"passwordPolicy": "strong and long"})] {
+        assert_eq!(masked(&value), value);
+    }
+}
+
+#[test]
+fn disguises_do_not_help() {
+    for text in [
+        "ana.lima\u{200b}@example.com",
+        "ana.lima%40example.com",
+        "４１１１ １１１１ １１１１ １１１１",
+        "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+        "\\u0061na.lima@example.com",
+    ] {
+        let out = masked(&json!({"t": text}));
+        assert!(out["t"].as_str().unwrap().contains('['), "{text}: {out}");
+    }
+    let escaped = r#"{"t":"\u0061na.lima\u0040example.com"}"#.to_owned();
+    let out = inspector().filter(escaped, &subject(&[])).unwrap();
+    assert_eq!(out.value(), r#"{"t":"[EMAIL]"}"#);
+}
+
+#[test]
+fn what_is_exempt_stays() {
+    let text = json!({"name": "a@example.com", "arguments": {"name": "a@example.com"}}).to_string();
+    let out = inspector().filter(text, &subject(&["/name"])).unwrap();
+    assert_eq!(out.findings().len(), 1);
+    assert!(out.value().contains(r#""name":"a@example.com""#) && out.value().contains("[EMAIL]"));
+}
+
+#[test]
+fn equal_values_have_equal_commitments_under_one_key_only() {
+    let commitments = |key: u8, text: &str| -> Vec<String> {
+        let inspector = Inspector::new(&Config::default(), &[key; 32]).unwrap();
+        let out = inspector.filter(json!([text]).to_string(), &subject(&[])).unwrap();
+        out.findings().iter().map(|one| one.commitment.clone()).collect()
+    };
+    assert_eq!(commitments(1, "a@example.com"), commitments(1, "write to A@Example.com"));
+    assert_ne!(commitments(1, "a@example.com"), commitments(2, "a@example.com"));
+    assert_ne!(commitments(1, "a@example.com"), commitments(1, "b@example.com"));
+}
+
+#[test]
+fn what_cannot_be_inspected_is_refused() {
+    let limits = Limits {
+        bytes: 4_000,
+        depth: 5,
+        keys: 4,
+        string_bytes: 1_000,
+        number_bytes: 20,
+        findings: 3,
+        nesting: 1,
+    };
+    let inspector = Inspector::new(&Config { limits, ..Config::default() }, &[7; 32]).unwrap();
+    let nested = |text: &str| json!({"t": text}).to_string();
+    let cases = [
+        (json!(vec!["x".repeat(500); 9]).to_string(), "TooLarge"),
+        ("[[[[[[1]]]]]]".to_owned(), "TooDeep"),
+        (json!({"a":1,"b":2,"c":3,"d":4,"e":5}).to_string(), "TooManyKeys"),
+        (json!("x".repeat(2_000)).to_string(), "StringTooLong"),
+        (format!("[{}]", "1".repeat(40)), "NumberTooLong"),
+        (json!(["a@b.com", "c@d.com", "e@f.com", "g@h.com"]).to_string(), "TooManyFindings"),
+        (nested(&nested(&nested("[\"a@b.com\"]"))), "NestedTooDeep"),
+        ("{\"a\":".to_owned(), "InvalidJson"),
+        ("".to_owned(), "InvalidJson"),
+    ];
+    for (text, expected) in cases {
+        let blocked = inspector.filter(text.clone(), &subject(&[])).expect_err(&text);
+        assert!(format!("{blocked:?}").starts_with(expected), "{text}: {blocked:?}");
+    }
+}
+
+#[test]
+fn settings_that_would_do_nothing_are_errors() {
+    let build = |config: Config| Inspector::new(&config, &[7; 32]).map(|_| ()).unwrap_err().to_string();
+    let typo = Config { disable: vec!["emial".into()], ..Config::default() };
+    assert!(build(typo).contains("`email`"));
+    let nothing = Config { only: Some(vec![]), ..Config::default() };
+    assert!(build(nothing).contains("no detector"), "nothing on must not pass as on");
+    let zero = Config { limits: Limits { findings: 0, ..Limits::default() }, ..Config::default() };
+    assert!(build(zero).contains("findings"));
+    assert!(Inspector::new(&Config::default(), b"short").is_err());
+}
+
+/// Texts with something to find in them, or nearly.
+fn hot_text() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        Just("a.b@example.com".to_owned()),
+        Just("4111 1111 1111 1111".to_owned()),
+        Just("DE89370400440532013000".to_owned()),
+        Just("536-22-8726".to_owned()),
+        Just(format!("ghp_{}", "Ab3".repeat(12))),
+        Just("password=hunter2!".to_owned()),
+        Just("https://u:p4ss@h.example/x".to_owned()),
+        Just("card".to_owned()),
+        Just("ssn".to_owned()),
+        "[0-9]{1,19}",
+        "[ .,:;=@\"'{}\\[\\]\\\\/%-]{1,3}",
+        "[a-z]{1,8}",
+        "\\PC{0,4}",
+        Just("\u{200b}".to_owned()),
+        Just("%40".to_owned()),
+        Just("\\u0040".to_owned()),
+    ];
+    prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn hot_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        hot_text().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        hot_text().prop_map(|text| Value::from(json!({"note": text}).to_string())),
+    ];
+    leaf.prop_recursive(4, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::hash_map(hot_text(), inner, 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn twice_is_once(value in hot_json()) {
+        let inspector = inspector();
+        if let Ok(first) = inspector.filter(value.to_string(), &subject(&[])) {
+            let again = inspector.filter(first.value().clone(), &subject(&[])).unwrap();
+            prop_assert_eq!(again.value(), first.value());
+            prop_assert!(again.findings().is_empty(), "{:?}", again.findings());
+        }
+    }
+
+    #[test]
+    fn what_comes_out_is_json_and_without_findings_the_same_bytes(value in hot_json()) {
+        let text = value.to_string();
+        if let Ok(out) = inspector().filter(text.clone(), &subject(&[])) {
+            prop_assert!(serde_json::from_str::<Value>(out.value()).is_ok(), "{}", out.value());
+            prop_assert!(!out.findings().is_empty() || *out.value() == text);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_either_filtered_or_refused(text in prop_oneof![any::<String>(), hot_text()]) {
+        let inspector = inspector();
+        let _ = inspector.filter(text.clone(), &subject(&["/name", ""]));
+        let once = inspector.redact_text(&text).into_owned();
+        prop_assert_eq!(inspector.redact_text(&once), once.as_str());
+    }
+}

@@ -19,4 +19,5 @@ pub use inbox::{Answer, Inbound};
 pub use listing::Listing;
 pub use outgoing::{Hop, LogLevel};
 pub use server::{Event, Health, Upstream};
+pub use sse::SseParser;
 pub use target::{Endpoint, EraChoice, SessionMode, Target};

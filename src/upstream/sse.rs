@@ -4,7 +4,7 @@ use super::Error;
 
 /// An incremental parser. Only the `data` of each event is of interest here.
 #[derive(Debug)]
-pub(super) struct SseParser {
+pub struct SseParser {
     buffer: Vec<u8>,
     scanned: usize,
     data: String,
@@ -14,18 +14,18 @@ pub(super) struct SseParser {
 
 impl SseParser {
     /// A parser that refuses events of more than `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self { buffer: Vec::new(), scanned: 0, data: String::new(), has_data: false, limit }
     }
 
     /// Adds bytes as they arrive.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
     /// The data of the next complete event, if one is there. Events without data (comments, priming
     /// events) are skipped.
-    pub(super) fn next_event(&mut self) -> Result<Option<String>, Error> {
+    pub fn next_event(&mut self) -> Result<Option<String>, Error> {
         let mut line_start = 0;
         let found = loop {
             let rest = self.buffer.get(self.scanned..).unwrap_or_default();
