@@ -68,7 +68,7 @@ fn values_are_found_wherever_json_can_hold_them() {
     }
     let (out, found) = filter(&inspector(), &json!({mail: 1, "b": 2}));
     assert_eq!((out, found), (json!({"[EMAIL]": 1, "b": 2}), vec!["email /[EMAIL]".to_owned()]));
-    assert_eq!(masked(&json!({"card": 4111111111111111u64})), json!({"card": "[CREDIT_CARD]"}));
+    assert_eq!(masked(&json!({"card": 4_111_111_111_111_111_u64})), json!({"card": "[CREDIT_CARD]"}));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn what_cannot_be_inspected_is_refused() {
         (json!(["a@b.com", "c@d.com", "e@f.com", "g@h.com"]).to_string(), "TooManyFindings"),
         (nested(&nested(&nested("[\"a@b.com\"]"))), "NestedTooDeep"),
         ("{\"a\":".to_owned(), "InvalidJson"),
-        ("".to_owned(), "InvalidJson"),
+        (String::new(), "InvalidJson"),
     ];
     for (text, expected) in cases {
         let blocked = inspector.filter(text.clone(), &subject(&[])).expect_err(&text);
