@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod inspect;
 mod output;
 mod quickstart;
 mod serve;
@@ -37,6 +38,8 @@ enum Verb {
     /// Verify and read the audit log.
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Find personal data and secrets in files or standard input, as the gateway would.
+    Inspect(inspect::Options),
     /// About the configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -92,6 +95,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Check(options) => check::run(&options),
         Verb::Token(verb) => token::run(&verb),
         Verb::Audit(verb) => audit::run(&verb),
+        Verb::Inspect(options) => inspect::run(&options),
         Verb::Config(ConfigVerb::Schema) => output::json(&crate::config::json_schema()),
         Verb::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();

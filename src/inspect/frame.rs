@@ -130,6 +130,11 @@ impl Frame {
         }
     }
 
+    /// The same as it is written, whatever it holds.
+    pub fn exact_segment<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.segment(text, self.index.saturating_sub(1))
+    }
+
     /// The words of the present key, as far as they are no finding.
     pub fn key_words(&self, text: &str) -> Words {
         match &self.masked {

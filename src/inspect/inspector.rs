@@ -7,6 +7,7 @@ use std::fmt;
 use aws_lc_rs::{digest, hmac};
 
 use super::engine::{Around, Effort, Engine};
+use super::examined::{Examined, Shape, Spot};
 use super::filtered::Filtered;
 use super::ledger::{Ledger, hex};
 use super::pass::{Named, Pass, apply};
@@ -117,24 +118,62 @@ impl Inspector {
     }
 
     fn redacted<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Blocked> {
+        let mut pass = self.pass(Direction::Response, text.len());
+        self.redact(text, &mut pass, Shape::Unknown)
+    }
+
+    /// What a text or JSON value holds and what becomes of it, for whoever owns it: the answer of
+    /// `sealgate inspect`, not of the gateway.
+    ///
+    /// # Errors
+    /// [`Blocked`] if it cannot be inspected within the limits, or `Shape::Json` is not JSON.
+    pub fn examine(&self, text: &str, shape: Shape, direction: Direction) -> Result<Examined, Blocked> {
+        let mut pass = self.pass(direction, text.len());
+        pass.spots = Some(Vec::new());
+        let output = self.redact(text, &mut pass, shape)?.into_owned();
+        let operator = pass.ledger.operator();
+        let spots = pass.spots.unwrap_or_default().into_iter().filter_map(|sighting| {
+            let rule = self.engine.rule(sighting.rule)?;
+            Some(Spot {
+                source: sighting.source,
+                pointer: sighting.pointer,
+                local: sighting.local,
+                key: sighting.key,
+                kind: rule.kind,
+                operator,
+            })
+        });
+        Ok(Examined { spots: spots.collect(), output })
+    }
+
+    fn redact<'t>(
+        &self,
+        text: &'t str,
+        pass: &mut Pass<'_, '_>,
+        shape: Shape,
+    ) -> Result<Cow<'t, str>, Blocked> {
         if text.len() > self.limits.bytes {
             return Err(Blocked::TooLarge { bytes: text.len(), limit: self.limits.bytes });
         }
-        let mut pass = self.pass(Direction::Response, text.len());
         let mut text = Cow::Borrowed(text);
+        let mut seen = None;
         for _round in 0..ROUNDS {
-            let (edits, unsettled) = if holds_json(&text, &self.limits)? {
-                let edits = walk(&mut pass, &text, &Exempt::default(), &Above::default())?;
+            let (edits, unsettled) = if shape == Shape::Json || holds_json(&text, &self.limits)? {
+                let edits = walk(pass, &text, &Exempt::default(), &Above::default())?;
                 (edits, std::mem::take(&mut pass.unsettled))
             } else {
                 let around: Around<'_> = LazyCell::new(Box::new(Place::default));
                 let scanned = pass.scan(&text, &self.engine.leads(&text), &around, Named::No)?;
+                pass.sight_plain(&scanned);
                 (scanned.edits, scanned.unsettled)
             };
+            // Later rounds look at a text that its owner does not have.
+            seen = seen.or_else(|| pass.spots.clone());
             if !edits.is_empty() {
                 text = Cow::Owned(apply(&text, &edits));
             }
             if edits.is_empty() || !unsettled {
+                pass.spots = seen;
                 return Ok(text);
             }
         }
@@ -153,6 +192,7 @@ impl Inspector {
             effort: Effort::for_bytes(bytes),
             ledger: Ledger::new(&self.key, operator.name(), self.limits.findings),
             unsettled: false,
+            spots: None,
         }
     }
 }

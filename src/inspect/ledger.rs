@@ -20,6 +20,11 @@ impl<'k> Ledger<'k> {
         Self { key, operator, limit, total: 0, counts: IndexMap::new() }
     }
 
+    /// What is done with findings.
+    pub fn operator(&self) -> &'static str {
+        self.operator
+    }
+
     pub fn record(&mut self, kind: &'static str, pointer: String, canonical: &str) -> Result<(), Blocked> {
         self.total += 1;
         if self.total > self.limit {

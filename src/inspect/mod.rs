@@ -12,6 +12,7 @@ mod config;
 mod digits;
 mod engine;
 mod error;
+mod examined;
 mod filtered;
 mod frame;
 mod inspector;
@@ -35,5 +36,6 @@ mod words;
 
 pub use config::{Config, Flow, Limits, Operator};
 pub use error::{Blocked, Error};
+pub use examined::{Examined, Shape, Spot};
 pub use filtered::{Direction, Filtered, Finding, Subject};
 pub use inspector::Inspector;

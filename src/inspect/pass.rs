@@ -1,6 +1,7 @@
 //! One round over one value: scans texts, collects findings and edits. The walk decides what is a text.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::engine::{Around, Effort, Engine, Leads, Scan};
 use super::ledger::Ledger;
@@ -23,6 +24,22 @@ pub(super) struct Pass<'e, 'k> {
     pub ledger: Ledger<'k>,
     /// Masking has brought something to light that the round did not see.
     pub unsettled: bool,
+    /// Where findings lie, for whoever owns the value and asks.
+    pub spots: Option<Vec<Sighting>>,
+}
+
+/// Where one finding lies.
+#[derive(Debug, Clone)]
+pub(super) struct Sighting {
+    /// Bytes of the walked text.
+    pub source: Range<usize>,
+    /// JSON pointer of the string, number or member; `None` for plain text.
+    pub pointer: Option<String>,
+    /// Bytes of the string at the pointer, as it is meant.
+    pub local: Range<usize>,
+    /// It lies in the name of the member at the pointer.
+    pub key: bool,
+    pub rule: usize,
 }
 
 /// Bytes that give way to others.
@@ -37,12 +54,28 @@ pub(super) struct Edit {
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub edits: Vec<Edit>,
+    /// The rule of each edit.
+    pub rules: Vec<usize>,
     /// Rule and canonical value of each finding.
     pub values: Vec<(usize, String)>,
     pub unsettled: bool,
 }
 
 impl Pass<'_, '_> {
+    /// Notes where the findings of a plain text lie, if anyone asks.
+    pub fn sight_plain(&mut self, scanned: &Scanned) {
+        let sightings = scanned.edits.iter().zip(&scanned.rules).map(|(edit, rule)| Sighting {
+            source: edit.start..edit.end,
+            pointer: None,
+            local: edit.start..edit.end,
+            key: false,
+            rule: *rule,
+        });
+        if let Some(spots) = &mut self.spots {
+            spots.extend(sightings);
+        }
+    }
+
     /// Scans one text. With `named`, its place may say that the whole of it is a secret.
     pub fn scan(
         &self,
@@ -102,6 +135,7 @@ impl Pass<'_, '_> {
                 .iter()
                 .map(|span| Edit { start: span.start, end: span.end, with: mask(span.rule) })
                 .collect(),
+            rules: spans.iter().map(|span| span.rule).collect(),
             values: found.iter().map(|one| (one.rule, canonical(one))).collect(),
             unsettled: false,
         })

@@ -5,16 +5,25 @@ const SEGMENT: usize = 64;
 
 /// Appends one segment, escaped and cut to a bounded length.
 pub(super) fn push_segment(pointer: &mut String, segment: &str) {
+    push_letters(pointer, segment, SEGMENT);
+    if segment.chars().nth(SEGMENT).is_some() {
+        pointer.push('…');
+    }
+}
+
+/// Appends one segment, escaped.
+pub(super) fn push_whole_segment(pointer: &mut String, segment: &str) {
+    push_letters(pointer, segment, usize::MAX);
+}
+
+fn push_letters(pointer: &mut String, segment: &str, most: usize) {
     pointer.push('/');
-    for letter in segment.chars().take(SEGMENT) {
+    for letter in segment.chars().take(most) {
         match letter {
             '~' => pointer.push_str("~0"),
             '/' => pointer.push_str("~1"),
             _ => pointer.push(letter),
         }
-    }
-    if segment.chars().nth(SEGMENT).is_some() {
-        pointer.push('…');
     }
 }
 

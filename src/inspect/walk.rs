@@ -7,8 +7,8 @@ use super::digits::whole_number;
 use super::engine::{Around, Leads};
 use super::frame::{Frame, VALUE_NAMES};
 use super::lexer::{Escapes, Lexer, Quoted, Token, is_json};
-use super::pass::{Edit, Named, Pass, outwards};
-use super::pointer::{Alive, Exempt, push_segment};
+use super::pass::{Edit, Named, Pass, Scanned, Sighting, outwards};
+use super::pointer::{Alive, Exempt, push_segment, push_whole_segment};
 use super::shifts::{Shifts, unescape};
 use super::words::{Place, Words};
 use super::{Blocked, Limits};
@@ -184,7 +184,9 @@ impl<'w> Walk<'w, '_, '_> {
                 Above { pointer: self.pointer() + "#", place: self.place(), nesting: self.above.nesting + 1 };
             let Content { text, shifts, .. } = content;
             let text = text.into_owned();
+            let seen = self.pass.spots.as_ref().map_or(0, Vec::len);
             let edits = walk(self.pass, &text, &Exempt::default(), &above)?;
+            self.lift(seen, quoted.start, shifts.as_ref());
             self.edits.extend(outwards(edits, quoted.start, shifts.as_ref()));
             return Ok(());
         }
@@ -196,6 +198,7 @@ impl<'w> Walk<'w, '_, '_> {
         drop(around);
         let shifts = content.shifts;
         self.pass.unsettled |= scanned.unsettled;
+        self.sight(&scanned, (quoted.start, shifts.as_ref()), false);
         self.edits.extend(outwards(scanned.edits, quoted.start, shifts.as_ref()));
         self.record(&scanned.values, &self.pointer())
     }
@@ -231,6 +234,12 @@ impl<'w> Walk<'w, '_, '_> {
         drop(around);
         let mask = self.pass.engine.rule(found.0).map(|rule| rule.mask.as_str()).unwrap_or_default();
         self.edits.push(Edit { start, end, with: format!("\"{mask}\"") });
+        if self.pass.spots.is_some() {
+            let pointer = Some(self.exact_pointer());
+            let sighting =
+                Sighting { source: start..end, pointer, local: 0..end - start, key: false, rule: found.0 };
+            self.pass.spots.get_or_insert_default().push(sighting);
+        }
         self.record(&[found], &self.pointer())
     }
 
@@ -257,10 +266,49 @@ impl<'w> Walk<'w, '_, '_> {
         if scanned.edits.is_empty() {
             return Ok(());
         }
+        self.sight(&scanned, (quoted.start, shifts.as_ref()), true);
         let (source, limits, mut edits) = (self.text, self.pass.limits, scanned.edits);
         self.frame(|frame| frame.mask_key(&text, &mut edits, (source, limits)));
         self.edits.extend(outwards(edits, quoted.start, shifts.as_ref()));
         self.record(&scanned.values, &self.pointer())
+    }
+
+    /// Notes where the findings of one string lie, if anyone asks.
+    fn sight(&mut self, scanned: &Scanned, (start, shifts): (usize, Option<&Shifts>), key: bool) {
+        if self.pass.spots.is_none() {
+            return;
+        }
+        let pointer = self.exact_pointer();
+        let at = |here: usize| start + shifts.map_or(here, |shifts| shifts.source(here));
+        let sightings = scanned.edits.iter().zip(&scanned.rules).map(|(edit, rule)| Sighting {
+            source: at(edit.start)..at(edit.end),
+            pointer: Some(pointer.clone()),
+            local: edit.start..edit.end,
+            key,
+            rule: *rule,
+        });
+        self.pass.spots.get_or_insert_default().extend(sightings);
+    }
+
+    /// What was seen in JSON inside a string lies, for this walk, in the string.
+    fn lift(&mut self, from: usize, start: usize, shifts: Option<&Shifts>) {
+        let pointer = self.pass.spots.is_some().then(|| self.exact_pointer());
+        let at = |here: usize| start + shifts.map_or(here, |shifts| shifts.source(here));
+        for sighting in self.pass.spots.iter_mut().flatten().skip(from) {
+            sighting.local = sighting.source.clone();
+            sighting.source = at(sighting.local.start)..at(sighting.local.end);
+            sighting.pointer.clone_from(&pointer);
+            sighting.key = false;
+        }
+    }
+
+    /// The pointer of the present value with whole keys, whatever they hold.
+    fn exact_pointer(&self) -> String {
+        let mut pointer = String::new();
+        for frame in &self.frames {
+            push_whole_segment(&mut pointer, &frame.exact_segment(self.text));
+        }
+        pointer
     }
 
     fn frame(&mut self, change: impl FnOnce(&mut Frame)) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What each room may import. Down only: nobody imports a room above.
 const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("main", &["cli"]),
-    ("cli", &["app", "audit", "clock", "config", "demo", "identity", "policy", "telemetry"]),
+    ("cli", &["app", "audit", "clock", "config", "demo", "identity", "inspect", "policy", "telemetry"]),
     (
         "app",
         &[

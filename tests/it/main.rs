@@ -21,6 +21,7 @@ mod crash;
 mod gateway;
 mod harness;
 mod identity_tokens;
+mod inspect_cli;
 mod interop;
 mod leaks;
 mod policy_scenarios;

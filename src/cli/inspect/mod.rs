@@ -1,0 +1,121 @@
+//! `sealgate inspect`: what would be found in files or standard input, and what would become of it.
+
+mod answer;
+mod input;
+mod progress;
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::{Done, Failure};
+use crate::config::Config;
+use crate::inspect::{self, Direction, Inspector};
+use answer::Answer;
+use input::{Format, Item};
+use progress::Progress;
+
+/// Options of `inspect`.
+///
+/// Input is JSON Lines of `{"id": …, "text": "…"}` or `{"id": …, "json": …}`, or plain files, each one text. Output
+/// is one JSON line an input: `{"id", "spans"}`, with `--redact` `{"id", "output"}`, for what cannot be inspected
+/// `{"id", "error"}`. Spans are byte offsets: of the text for `text`, of the string at JSON pointer `path` for `json`.
+///
+/// Exit codes: 0 nothing found (with `--redact`: all inspected), 1 something found, 2 some input could not be read
+/// or inspected, 3 the configuration has problems.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Files and folders; standard input if there are none, or for `-`.
+    paths: Vec<PathBuf>,
+    /// A configuration file, whose section `inspect` applies. Without one the defaults do.
+    #[arg(long, short, value_name = "FILE", env = "SEALGATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// How input is read.
+    #[arg(long, value_enum, default_value = "auto")]
+    format: Format,
+    /// As which direction: what goes to a backend, or what comes back to an agent.
+    #[arg(long, value_enum, default_value = "response")]
+    direction: Way,
+    /// Print the cleaned values instead of the findings.
+    #[arg(long)]
+    redact: bool,
+}
+
+/// A direction as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Way {
+    /// From the agent to a backend.
+    Request,
+    /// From a backend to the agent.
+    Response,
+}
+
+/// What a run has come to.
+#[derive(Debug, Default)]
+struct Tally {
+    found: bool,
+    failed: bool,
+}
+
+pub(super) fn run(options: &Options) -> Done {
+    let inspector = inspector(options)?;
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut progress = Progress::new();
+    let mut tally = Tally::default();
+    let done = input::read(&options.paths, options.format, &mut |item| {
+        progress.step(item.bytes());
+        let answer = answer(&inspector, options, &item);
+        tally.found |= answer.found();
+        tally.failed |= answer.failed();
+        serde_json::to_writer(&mut out, &answer)?;
+        out.write_all(b"\n")
+    });
+    progress.end();
+    match done.and_then(|()| out.flush()) {
+        // A closed pipe is no error: the reader has seen enough.
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
+        _ => {}
+    }
+    match tally {
+        Tally { failed: true, .. } => Err(Failure::No(2)),
+        Tally { found: true, .. } if !options.redact => Err(Failure::No(1)),
+        Tally { .. } => Ok(()),
+    }
+}
+
+/// The inspector of the configuration, or of the defaults with limits that suit files.
+fn inspector(options: &Options) -> Result<Inspector, Failure> {
+    let config = match &options.config {
+        Some(file) => Config::load(file).map_err(Failure::Problems)?.inspect,
+        None => inspect::Config {
+            limits: inspect::Limits {
+                bytes: 1 << 30,
+                string_bytes: 1 << 30,
+                keys: 1 << 28,
+                depth: 512,
+                findings: 1 << 24,
+                ..inspect::Limits::default()
+            },
+            ..inspect::Config::default()
+        },
+    };
+    // Commitments are not shown here, so that any key serves.
+    Ok(Inspector::new(&config, &[0; 32])?)
+}
+
+fn answer(inspector: &Inspector, options: &Options, item: &Item) -> Answer {
+    let direction = match options.direction {
+        Way::Request => Direction::Request,
+        Way::Response => Direction::Response,
+    };
+    let (text, shape) = match &item.content {
+        Ok(content) => (content.text(), content.shape()),
+        Err(problem) => return Answer::error(item.id.clone(), problem.clone()),
+    };
+    match inspector.examine(text, shape, direction) {
+        Err(blocked) => Answer::error(item.id.clone(), blocked.to_string()),
+        Ok(examined) if options.redact => Answer::output(item, examined),
+        Ok(examined) => Answer::spans(item, &examined),
+    }
+}
