@@ -29,6 +29,8 @@ type Frame = Result<Inbound, Error>;
 struct Waiting {
     frames: mpsc::UnboundedSender<Frame>,
     queued: Arc<AtomicU64>,
+    /// Whether it is a subscription, which stays open and owns no log lines.
+    listens: bool,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,8 @@ impl StdioLink {
     pub(super) async fn send(&self, id: u64, out: &Outgoing) -> Result<StdioInbox, Error> {
         let (sender, frames) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicU64::new(0));
-        self.shared.lock().insert(id, Waiting { frames: sender, queued: queued.clone() });
+        let listens = out.method == "subscriptions/listen";
+        self.shared.lock().insert(id, Waiting { frames: sender, queued: queued.clone(), listens });
         let inbox = StdioInbox { id, shared: self.shared.clone(), frames, queued, done: false };
         // Checked after the insertion: the reader empties the map when it ends, and sets this first.
         if self.is_closed() {
@@ -144,7 +147,10 @@ impl Shared {
                 .and_then(|raw| raw.parse::<u64>().ok())
                 .and_then(|id| waiting.get(&id)),
             // On one pipe a log line names no request: only a lone call can own it.
-            "notifications/message" if waiting.len() == 1 => waiting.values().next(),
+            "notifications/message" => {
+                let mut calls = waiting.values().filter(|waiting| !waiting.listens);
+                calls.next().filter(|_| calls.next().is_none())
+            }
             _ => None,
         };
         let Some(target) = target else { return };

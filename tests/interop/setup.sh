@@ -18,12 +18,15 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
 
 digest() { python3 -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'; }
 
-stamp="$({ cat package.json package-lock.json; node --version; pwd; } | digest)"
-if [[ "$(cat node_modules/.stamp 2>/dev/null)" != "$stamp" ]]; then
-  echo "installing Node packages into tests/interop/node_modules"
-  npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
-  echo "$stamp" >node_modules/.stamp
-fi
+# The conformance suite is a package of its own: it brings a newer Node with it.
+for folder in . conformance; do
+  stamp="$(cd "$folder" && { cat package.json package-lock.json; node --version; pwd; } | digest)"
+  if [[ "$(cat "$folder/node_modules/.stamp" 2>/dev/null)" != "$stamp" ]]; then
+    echo "installing Node packages into tests/interop/$folder/node_modules"
+    (cd "$folder" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
+    echo "$stamp" >"$folder/node_modules/.stamp"
+  fi
+done
 
 stamp="$({ cat requirements.txt; python3 --version; pwd; } | digest)"
 if [[ "$(cat .venv/.stamp 2>/dev/null)" != "$stamp" ]]; then

@@ -17,6 +17,7 @@ mod audit_tamper;
 mod bad_input;
 mod config_load;
 mod config_watch;
+mod conformance;
 mod crash;
 mod gateway;
 mod harness;
