@@ -14,6 +14,9 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+/// The file whose lock keeps a second writer away.
+const LOCK: &str = "audit.lock";
+
 /// Proof that a record is durable. Only the log makes one:
 ///
 /// ```compile_fail
@@ -128,8 +131,7 @@ impl Log {
     pub fn open(folder: &Path, origin: &str, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(io)?;
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("audit.lock"));
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
         let lock = lock.map_err(io)?;
         lock.try_lock().map_err(|_| OpenError::Locked(folder.to_owned()))?;
         let shared = Arc::new(Shared::default());
@@ -140,6 +142,11 @@ impl Log {
         let inner =
             Inner { shared, thread: Mutex::new(Some(thread)), most: config.queue.max(1), _lock: lock };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether another process writes the log in `folder`.
+    pub fn is_in_use(folder: &Path) -> bool {
+        File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_err())
     }
 
     /// Records a draft, and returns when it is durable.

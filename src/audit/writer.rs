@@ -119,9 +119,8 @@ impl Writer {
         for call in writer.store.open_calls(last_open.unwrap_or(0))? {
             owed.push(Draft::new(Kind::CallIndeterminate).call(call).member("reason", "interrupted"));
         }
-        for batch in owed.chunks(BATCH) {
-            writer.commit(batch.iter()).map_err(|e| OpenError::Unwritable(e.to_string()))?;
-        }
+        // All or nothing: after a start that ended half way, the next one finds the same calls open.
+        writer.commit(owed.iter()).map_err(|e| OpenError::Unwritable(e.to_string()))?;
         Ok(writer)
     }
 

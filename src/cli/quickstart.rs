@@ -1,9 +1,11 @@
 //! `sealgate quickstart`
 
 use super::{Done, Failure, output, serve};
+use crate::audit::Log;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::{NewToken, PrincipalKind, Tokens};
+use anyhow::Context as _;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,13 +33,23 @@ struct Tokens3 {
 }
 
 pub(super) fn run(options: &Options) -> Done {
-    fs::create_dir_all(&options.data_dir)?;
-    let folder = fs::canonicalize(&options.data_dir)?;
-    let file = write_files(&folder, options.port)?;
+    let named = options.data_dir.display();
+    let unusable = || format!("cannot use `{named}`: choose a folder with `--data-dir` that can be written");
+    fs::create_dir_all(&options.data_dir).with_context(unusable)?;
+    let folder = fs::canonicalize(&options.data_dir).with_context(unusable)?;
+    if Log::is_in_use(&folder) {
+        // Before anything is written: the other one would take the new file for a change of its own.
+        return Err(anyhow::anyhow!(
+            "a gateway is running on `{named}` already: stop it, or choose another `--data-dir`"
+        )
+        .into());
+    }
+    let file = write_files(&folder, options.port).with_context(unusable)?;
     let config = Config::load(&file).map_err(Failure::Problems)?;
-    let tokens = make_tokens(&config.data_dir)?;
     let data_dir = config.data_dir.clone();
     serve::serve(config, &file, |app| {
+        // Only now: a start that fails leaves no tokens behind.
+        let tokens = make_tokens(&data_dir)?;
         let endpoint = format!("http://{}/mcp", app.agents);
         let admin = format!("http://{}", app.admin);
         if options.json {
@@ -59,7 +71,7 @@ pub(super) fn run(options: &Options) -> Done {
 
 /// Writes the configuration anew, since it names this very binary, and the example policies only where
 /// there are none: edits stay.
-fn write_files(folder: &Path, port: u16) -> Result<PathBuf, Failure> {
+fn write_files(folder: &Path, port: u16) -> anyhow::Result<PathBuf> {
     let policies = folder.join("policies");
     if !policies.exists() {
         fs::create_dir_all(&policies)?;
@@ -93,7 +105,6 @@ fn write_files(folder: &Path, port: u16) -> Result<PathBuf, Failure> {
 }
 
 fn make_tokens(data_dir: &Path) -> Result<Tokens3, Failure> {
-    fs::create_dir_all(data_dir)?;
     let store = Tokens::open(data_dir, Clock::system())?;
     let make = |id: &str, role: &str, team: &str, agent: &str| -> Result<String, Failure> {
         let (token, _) = store.create(NewToken {

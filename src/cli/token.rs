@@ -1,6 +1,6 @@
 //! `sealgate token`
 
-use super::{Done, Format, Place, output};
+use super::{Done, Failure, Format, Place, output};
 use crate::clock::Clock;
 use crate::identity::{NewToken, PrincipalKind, State, Tokens, Ttl};
 use serde_json::json;
@@ -66,7 +66,7 @@ pub(super) fn run(verb: &Verb) -> Done {
         Verb::Create(options) => create(options),
         Verb::List { place, output } => list(place, *output),
         Verb::Revoke { place, id } => {
-            let revoked = Tokens::open(&place.data_dir()?, Clock::system())?.revoke(id, "cli")?;
+            let revoked = existing(place)?.revoke(id, "cli")?;
             output::print(&format!("revoked {}\n", revoked.id))
         }
     }
@@ -98,8 +98,18 @@ fn create(options: &Create) -> Done {
     }
 }
 
+/// The tokens of a folder that has some: reading must not make a store where a path was mistyped.
+fn existing(place: &Place) -> Result<Tokens, Failure> {
+    let folder = place.data_dir()?;
+    if !Tokens::exist(&folder) {
+        let folder = folder.display();
+        return Err(anyhow::anyhow!("there are no tokens in `{folder}`: check the path, or make one").into());
+    }
+    Ok(Tokens::open(&folder, Clock::system())?)
+}
+
 fn list(place: &Place, format: Format) -> Done {
-    let records = Tokens::open(&place.data_dir()?, Clock::system())?.list()?;
+    let records = existing(place)?.list()?;
     if format == Format::Json {
         return output::json(&json!({ "tokens": records }));
     }

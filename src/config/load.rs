@@ -171,14 +171,14 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         }
     }
     let folder = gathered.sources.folder(Position { file: 0, line: 0, column: 0 });
-    file.policies.folder = folder.join(&file.policies.folder);
-    file.policies.entities = file.policies.entities.map(|entities| folder.join(entities));
+    file.policies.folder = below(folder, &file.policies.folder);
+    file.policies.entities = file.policies.entities.map(|entities| below(folder, &entities));
     super::otel::fill_from(env, &mut file.telemetry);
     Some(Config {
         listen: listen?,
         admin: Admin { listen: admin? },
         public_url,
-        data_dir: folder.join(&file.data_dir),
+        data_dir: below(folder, &file.data_dir),
         allowed_origins: file.allowed_origins,
         allowed_hosts: file.allowed_hosts,
         limits: file.limits,
@@ -190,6 +190,11 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         files: gathered.sources.0.clone(),
         digest: gathered.digest.clone(),
     })
+}
+
+/// A path of the file, without the dots that joining leaves in the middle.
+fn below(folder: &Path, named: &Path) -> PathBuf {
+    folder.join(named).components().collect()
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -3,9 +3,10 @@
 use super::guard::Origins;
 use super::legacy;
 use super::modern::{self, Asked};
-use super::respond::{Answering, accepted, json, plain, respond};
+use super::respond::{Answering, Gone, accepted, json, plain, respond};
 use super::serve::PeerAddress;
 use super::sessions::{Session, Sessions};
+use super::slots::{Places, Slots};
 use super::{Rejection, stream};
 use crate::gateway::{Call, Fold, Gateway, Refusal, Reply};
 use crate::identity::{Authenticated, Challenge, Refused, Tokens, bearer};
@@ -21,11 +22,11 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -77,9 +78,7 @@ pub struct Edge {
     fold: Arc<Fold>,
     origins: Origins,
     json: JsonLimits,
-    calls: Arc<Semaphore>,
-    principals: Mutex<HashMap<String, Arc<Semaphore>>>,
-    per_principal: usize,
+    places: Places,
     resource_metadata: Option<String>,
 }
 
@@ -104,6 +103,9 @@ async fn nothing() -> Response {
     plain(StatusCode::NOT_FOUND, "{\"error\":\"no such endpoint: use /mcp or /servers/{id}/mcp\"}")
 }
 
+/// A reply that another task is waiting for.
+type Served = oneshot::Receiver<Result<Reply, Refusal>>;
+
 /// A rejection and the id of the request, where it could be read.
 type Turned = (Rejection, Option<Id>);
 
@@ -119,9 +121,7 @@ impl Edge {
             fold: Arc::default(),
             origins: parts.origins,
             json: JsonLimits { bytes: limits.request_bytes, depth: limits.depth, ..JsonLimits::default() },
-            calls: Arc::new(Semaphore::new(limits.calls)),
-            principals: Mutex::default(),
-            per_principal: limits.calls_per_principal,
+            places: Places::new(limits.calls, limits.calls_per_principal),
             resource_metadata: parts.resource_metadata,
         }
     }
@@ -139,10 +139,7 @@ impl Edge {
     /// Ends idle sessions. Called now and then.
     pub fn sweep(&self) {
         self.sessions.sweep(self.gateway.clock().now_us());
-        self.principals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, s| Arc::strong_count(s) > 1);
+        self.places.sweep();
     }
 
     async fn receive(self: Arc<Self>, front: Front, request: Request) -> Response {
@@ -169,10 +166,12 @@ impl Edge {
     ) -> Result<Response, Turned> {
         let early = |rejection| (rejection, None);
         self.origins.check(&head.headers, &head.uri).map_err(early)?;
+        // Before the check: a revocation from here on is noticed, also while the body arrives.
+        let changes = self.tokens.changes();
         let who = self.authenticate(&head.headers).map_err(early)?;
         match head.method {
             http::Method::POST => {}
-            http::Method::GET => return self.listen(head, &who, front).map_err(early),
+            http::Method::GET => return self.listen(head, who, changes, front).map_err(early),
             http::Method::DELETE => return self.end(head, &who, &front).map_err(early),
             _ => return Err(early(Rejection::HttpMethod("POST, GET, DELETE"))),
         }
@@ -193,7 +192,8 @@ impl Edge {
                     source,
                 };
                 let answering = Answering { id: id.clone(), accepts };
-                self.request(head, who, &asked, answering).await.map_err(|rejection| (rejection, Some(id)))
+                let gone = Gone::new(self, who, changes);
+                self.request(head, gone, &asked, answering).await.map_err(|rejection| (rejection, Some(id)))
             }
             Message::Notification { method, params } => {
                 self.notification(head, &who, &front, (&method, params)).map_err(early)
@@ -212,18 +212,25 @@ impl Edge {
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Rejection> {
         let authenticated = bearer(headers).and_then(|token| self.tokens.authenticate(token));
-        authenticated.map_err(|refused| {
-            self.gateway.metrics().auth_failed(refused.reason());
-            let mut challenge = Challenge::new(&refused);
-            if let Some(url) = &self.resource_metadata {
-                challenge = challenge.with_resource_metadata(url.clone());
-            }
-            match refused {
-                Refused::Missing => Rejection::NoCredential(challenge.header_value()),
-                Refused::Unavailable => Rejection::TokensUnavailable,
-                _ => Rejection::BadCredential(challenge.header_value()),
-            }
-        })
+        authenticated.map_err(|refused| self.challenge(&refused))
+    }
+
+    fn challenge(&self, refused: &Refused) -> Rejection {
+        self.gateway.metrics().auth_failed(refused.reason());
+        let mut challenge = Challenge::new(refused);
+        if let Some(url) = &self.resource_metadata {
+            challenge = challenge.with_resource_metadata(url.clone());
+        }
+        match refused {
+            Refused::Missing => Rejection::NoCredential(challenge.header_value()),
+            Refused::Unavailable => Rejection::TokensUnavailable,
+            _ => Rejection::BadCredential(challenge.header_value()),
+        }
+    }
+
+    /// The answer to a caller whose credential was good when the request came, and is no more.
+    pub(super) fn revoked(&self, who: &Authenticated) -> Rejection {
+        self.challenge(&Refused::Revoked { credential: who.credential.clone() })
     }
 
     async fn read(&self, body: Body) -> Result<Bytes, Rejection> {
@@ -241,21 +248,27 @@ impl Edge {
     async fn request(
         self: &Arc<Self>,
         head: &Head,
-        who: Authenticated,
+        mut gone: Gone,
         asked: &Asked<'_>,
         answering: Answering,
     ) -> Result<Response, Rejection> {
-        let slots = self.slots(&who)?;
+        let who = gone.who.clone();
+        let slots = self.places.take(&who.caller)?;
         if is_modern(head, asked) {
             let call = modern::call(asked, &head.headers)?;
-            return Ok(match self.gateway.serve(&who.caller, call).await {
-                Ok(reply) => respond(self, reply, answering, who, None, slots).await,
+            let served = tokio::select! {
+                biased;
+                () = gone.revoked() => return Err(self.revoked(&who)),
+                served = self.gateway.serve(&who.caller, call) => served,
+            };
+            return Ok(match served {
+                Ok(reply) => respond(self, reply, answering, gone, None, slots).await,
                 Err(refusal) => refused(&refusal, asked.id, &answering.id),
             });
         }
         legacy::check_version(&head.headers)?;
         if asked.method == Method::Initialize.as_str() {
-            return self.initialize(head, &who, asked, answering).await;
+            return self.initialize(head, gone, asked, answering).await;
         }
         let id = legacy::session_id(&head.headers).ok_or(Rejection::NoSession)?;
         let session = self.sessions.find(id, &who.caller, &asked.front, self.gateway.clock().now_us())?;
@@ -269,37 +282,46 @@ impl Edge {
             ));
         }
         let running = session.begin(answering.id.clone());
-        Ok(match self.serve_to_the_end(&who, call).await {
+        let (served, serving) = self.serve_to_the_end(&who, call);
+        let served = tokio::select! {
+            biased;
+            () = gone.revoked() => Err(self.revoked(&who)),
+            () = running.cancel.cancelled() => Err(Rejection::Cancelled),
+            served = served => Ok(served.unwrap_or(Err(Refusal::Internal))),
+        };
+        let served = served.inspect_err(|_| serving.abort())?;
+        Ok(match served {
             Ok(reply) => {
                 if let Some(Some(level)) = level {
                     session.set_level(level);
                 }
-                respond(self, reply, answering, who, Some(running), slots).await
+                respond(self, reply, answering, gone, Some(running), slots).await
             }
             Err(refusal) => refused(&refusal, asked.id, &answering.id),
         })
     }
 
     /// In the legacy era a lost connection is no cancellation: the call goes on, and its outcome is true.
-    async fn serve_to_the_end(&self, who: &Authenticated, call: Call) -> Result<Reply, Refusal> {
+    fn serve_to_the_end(&self, who: &Authenticated, call: Call) -> (Served, AbortHandle) {
         let (sender, receiver) = oneshot::channel();
         let (gateway, caller) = (self.gateway.clone(), who.caller.clone());
-        self.tracker.spawn(async move {
+        let serving = self.tracker.spawn(async move {
             let served = gateway.serve(&caller, call).await;
             if let Err(Ok(mut unheard)) = sender.send(served) {
                 while unheard.next().await.is_some() {}
             }
         });
-        receiver.await.unwrap_or(Err(Refusal::Internal))
+        (receiver, serving.abort_handle())
     }
 
     async fn initialize(
         self: &Arc<Self>,
         head: &Head,
-        who: &Authenticated,
+        gone: Gone,
         asked: &Asked<'_>,
         answering: Answering,
     ) -> Result<Response, Rejection> {
+        let who = gone.who.clone();
         let Some(opening) = legacy::opening(asked.params) else {
             let why = "`protocolVersion`, `capabilities` and `clientInfo` are required";
             return Ok(refused(&Refusal::InvalidParams(why.into()), asked.id, &answering.id));
@@ -312,7 +334,7 @@ impl Edge {
         let now = self.gateway.clock().now_us();
         let (front, client) = (asked.front.clone(), opening.client);
         let session = self.sessions.open(&who.caller, front, opening.edition, client, now)?;
-        let mut response = respond(self, reply, answering, who.clone(), None, Slots::none()).await;
+        let mut response = respond(self, reply, answering, gone, None, Slots::none()).await;
         if let Ok(value) = HeaderValue::try_from(session.id.as_str()) {
             response.headers_mut().insert(legacy::SESSION, value);
         }
@@ -349,7 +371,8 @@ impl Edge {
     fn listen(
         self: &Arc<Self>,
         head: &Head,
-        who: &Authenticated,
+        who: Authenticated,
+        changes: watch::Receiver<u64>,
         front: Front,
     ) -> Result<Response, Rejection> {
         if legacy::session_id(&head.headers).is_none() {
@@ -358,8 +381,8 @@ impl Edge {
         if !accepted(&head.headers).is_some_and(|a| a.events) {
             return Err(Rejection::Accept);
         }
-        let session = self.session(head, who, &front)?;
-        Ok(stream::standalone(self.clone(), session, who.clone(), front))
+        let session = self.session(head, &who, &front)?;
+        Ok(stream::standalone(self.clone(), session, (who, changes), front))
     }
 
     /// DELETE: the end of a legacy session.
@@ -372,31 +395,6 @@ impl Edge {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         Ok(response)
-    }
-
-    /// A place among all calls and among this principal's; held until the answer is complete.
-    fn slots(&self, who: &Authenticated) -> Result<Slots, Rejection> {
-        let all = self.calls.clone().try_acquire_owned().map_err(|_| Rejection::TooManyCalls)?;
-        let caller = &who.caller;
-        let key = format!("{}\n{}\n{}", caller.tenant, caller.kind.entity_type(), caller.id);
-        let own = {
-            let mut principals = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
-            principals.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.per_principal))).clone()
-        };
-        let own = own.try_acquire_owned().map_err(|_| Rejection::TooManyCalls)?;
-        Ok(Slots { _held: Some((all, own)) })
-    }
-}
-
-/// Places that a running call holds.
-#[derive(Debug)]
-pub(super) struct Slots {
-    _held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
-}
-
-impl Slots {
-    fn none() -> Self {
-        Self { _held: None }
     }
 }
 

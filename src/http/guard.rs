@@ -28,12 +28,17 @@ impl Origins {
     /// # Errors
     /// Rejects a host name or origin that is not ours.
     pub fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Rejection> {
-        let host = match headers.get(HOST) {
-            Some(value) => value.to_str().map_err(|_| Rejection::Host)?,
-            // HTTP/2 carries the host in `:authority`.
-            None => uri.authority().map(http::uri::Authority::as_str).ok_or(Rejection::Host)?,
+        // HTTP/2 carries the host in `:authority`; an absolute target beats the header (RFC 9112 §3.2.2).
+        let target = uri.authority().map(http::uri::Authority::as_str);
+        let mut hosts = headers.get_all(HOST).iter();
+        let header = match (hosts.next(), hosts.next()) {
+            (Some(value), None) => Some(value.to_str().map_err(|_| Rejection::Host)?),
+            (None, _) => None,
+            // Which of them counts differs from program to program (RFC 9112 §3.2).
+            (Some(_), Some(_)) => return Err(Rejection::Host),
         };
-        if !self.host_is_ours(host) {
+        let mut named = target.into_iter().chain(header).peekable();
+        if named.peek().is_none() || named.any(|host| !self.host_is_ours(host)) {
             return Err(Rejection::Host);
         }
         let mut origins = headers.get_all(ORIGIN).iter();
@@ -99,6 +104,15 @@ mod tests {
         }
         assert_eq!(check("evil.example", None), Err(Rejection::Host));
         assert_eq!(check("localhost.evil.example", None), Err(Rejection::Host));
+        let origins = Origins::default();
+        let mut headers = HeaderMap::new();
+        assert_eq!(origins.check(&headers, &Uri::from_static("/mcp")), Err(Rejection::Host));
+        assert_eq!(origins.check(&headers, &Uri::from_static("http://localhost/mcp")), Ok(()));
+        headers.insert(HOST, "localhost".parse().unwrap());
+        let absolute = Uri::from_static("http://evil.example/mcp");
+        assert_eq!(origins.check(&headers, &absolute), Err(Rejection::Host));
+        headers.append(HOST, "localhost".parse().unwrap());
+        assert_eq!(origins.check(&headers, &Uri::from_static("/mcp")), Err(Rejection::Host));
         for origin in ["http://evil.example", "null", "https://app.example.evil.example", "file://localhost"]
         {
             assert_eq!(check("localhost", Some(origin)), Err(Rejection::Origin), "{origin}");

@@ -4,10 +4,12 @@ mod edge;
 mod guard;
 mod legacy;
 mod modern;
+mod opening;
 mod rejection;
 mod respond;
 mod serve;
 mod sessions;
+mod slots;
 mod stream;
 
 pub use edge::{Edge, Limits, Parts, routes};

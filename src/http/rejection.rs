@@ -70,6 +70,9 @@ pub enum Rejection {
     /// Too many calls at once, of all or of this principal.
     #[error("too many calls at once: try again later")]
     TooManyCalls,
+    /// The agent cancelled the call before anything came back.
+    #[error("the call was cancelled")]
+    Cancelled,
     /// An unknown method of the stateless era.
     #[error("the method does not exist")]
     UnknownMethod,
@@ -103,6 +106,7 @@ impl Rejection {
             Self::UnknownSession => (StatusCode::NOT_FOUND, codes::INVALID_REQUEST),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, 8005),
             Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, 8005),
+            Self::Cancelled => (StatusCode::OK, 8007),
             Self::UnknownMethod => (StatusCode::NOT_FOUND, codes::METHOD_NOT_FOUND),
             Self::UnknownLegacyMethod => (StatusCode::OK, codes::METHOD_NOT_FOUND),
         }
@@ -116,7 +120,7 @@ impl Rejection {
             Self::BadCredential(_) => Some(Unheard::BadCredential),
             Self::NoSession | Self::UnknownSession => Some(Unheard::BadSession),
             Self::UnknownMethod | Self::UnknownLegacyMethod => Some(Unheard::UnknownMethod),
-            Self::TooManySessions | Self::TooManyCalls | Self::TokensUnavailable => None,
+            Self::TooManySessions | Self::TooManyCalls | Self::TokensUnavailable | Self::Cancelled => None,
             _ => Some(Unheard::Malformed),
         }
     }
@@ -179,6 +183,7 @@ impl Rejection {
             Self::UnknownSession,
             Self::TooManySessions,
             Self::TooManyCalls,
+            Self::Cancelled,
             Self::UnknownMethod,
             Self::UnknownLegacyMethod,
         ]

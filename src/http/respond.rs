@@ -1,10 +1,12 @@
 //! Frames to bytes: one JSON body where one frame is all, a stream of events where more come first.
 
-use super::edge::{Edge, Slots};
+use super::Rejection;
+use super::edge::Edge;
 use super::sessions::Running;
+use super::slots::Slots;
 use crate::gateway::{Frame, Reply};
 use crate::identity::Authenticated;
-use crate::mcp::{Era, Id};
+use crate::mcp::{Era, Id, Object, codes};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream::unfold;
@@ -71,39 +73,45 @@ impl Drop for Pending {
 
 enum Step {
     Frame(Frame),
-    /// Cancelled, revoked, or at the end.
+    /// At the end.
     Over,
+    /// Cancelled by the agent.
+    Cancelled,
+    /// The credential is good no more.
+    Revoked,
 }
 
 impl Pending {
     async fn next(&mut self, gone: &mut Gone) -> Step {
         let Some(reply) = &mut self.reply else { return Step::Over };
         let cancelled = self.running.as_ref().map(|r| r.cancel.clone()).unwrap_or_default();
-        let frame = tokio::select! {
+        let step = tokio::select! {
             biased;
-            frame = reply.next() => frame,
-            () = cancelled.cancelled() => None,
-            () = gone.revoked() => None,
+            () = gone.revoked() => Step::Revoked,
+            () = cancelled.cancelled() => Step::Cancelled,
+            frame = reply.next() => frame.map_or(Step::Over, Step::Frame),
         };
-        if frame.as_ref().is_none_or(Frame::is_last) {
+        if !matches!(&step, Step::Frame(frame) if !frame.is_last()) {
             // Dropped here and now: if it was not the last, the outcome is recorded as cancelled, and the
             // backend told.
             self.reply = None;
         }
-        frame.map_or(Step::Over, Step::Frame)
+        step
     }
 }
 
 /// Waits until a credential is no longer good.
 pub(super) struct Gone {
     edge: Arc<Edge>,
-    who: Authenticated,
+    /// Whose it is.
+    pub who: Authenticated,
     changes: watch::Receiver<u64>,
 }
 
 impl Gone {
-    pub(super) fn of(edge: &Arc<Edge>, who: Authenticated) -> Self {
-        Self { changes: edge.tokens.changes(), edge: edge.clone(), who }
+    /// `changes` is from before `who` was checked, so that nothing happens unseen in between.
+    pub(super) fn new(edge: &Arc<Edge>, who: Authenticated, changes: watch::Receiver<u64>) -> Self {
+        Self { changes, edge: edge.clone(), who }
     }
 
     pub(super) async fn revoked(&mut self) {
@@ -130,14 +138,13 @@ pub(super) async fn respond(
     edge: &Arc<Edge>,
     reply: Reply,
     answering: Answering,
-    who: Authenticated,
+    mut gone: Gone,
     running: Option<Running>,
     slots: Slots,
 ) -> Response {
     let legacy = reply.edition().era() == Era::Legacy;
     let lingers = legacy.then(|| edge.tracker.clone());
     let mut pending = Pending { reply: Some(reply), lingers, running, _slots: slots };
-    let mut gone = Gone::of(edge, who);
     let Answering { id, accepts } = answering;
     if !accepts.events {
         return loop {
@@ -146,7 +153,7 @@ pub(super) async fn respond(
                     break json(status(&frame, legacy), envelope(&frame, &id));
                 }
                 Step::Frame(_) => {}
-                Step::Over => break over(&id),
+                ended => break over(&ended, &gone, &id),
             }
         };
     }
@@ -157,14 +164,20 @@ pub(super) async fn respond(
     match first {
         Some(Step::Frame(frame)) if frame.is_last() => json(status(&frame, legacy), envelope(&frame, &id)),
         Some(Step::Frame(frame)) => events(pending, gone, id, event(&envelope(&frame, &Id::number(0)))),
-        Some(Step::Over) => over(&id),
+        Some(ended) => over(&ended, &gone, &id),
         None => events(pending, gone, id, Bytes::from_static(b":\n\n")),
     }
 }
 
-/// `ping`, or a cancelled call: nothing more to say.
-fn over(id: &Id) -> Response {
-    json(StatusCode::OK, format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.raw()))
+/// The answer to a request that has no frame: `ping`, or one that was ended before its first.
+fn over(ended: &Step, gone: &Gone, id: &Id) -> Response {
+    match ended {
+        Step::Cancelled => Rejection::Cancelled.response(Some(id.raw())),
+        Step::Revoked => gone.edge.revoked(&gone.who).response(Some(id.raw())),
+        Step::Over | Step::Frame(_) => {
+            json(StatusCode::OK, format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.raw()))
+        }
+    }
 }
 
 fn events(pending: Pending, gone: Gone, id: Id, first: Bytes) -> Response {
@@ -175,7 +188,7 @@ fn events(pending: Pending, gone: Gone, id: Id, first: Bytes) -> Response {
         let bytes = tokio::select! {
             step = pending.next(&mut gone) => match step {
                 Step::Frame(frame) => event(&envelope(&frame, &id)),
-                Step::Over => return None,
+                Step::Over | Step::Cancelled | Step::Revoked => return None,
             },
             () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
         };
@@ -229,9 +242,14 @@ fn status(frame: &Frame, legacy: bool) -> StatusCode {
     match frame {
         Frame::Refused(refusal, _) => StatusCode::from_u16(refusal.text().status).unwrap_or(StatusCode::OK),
         // A backend that does not know a method which we do: the stateless era says so in the status.
-        Frame::Error(error) if !legacy && error.value().contains("\"code\":-32601") => StatusCode::NOT_FOUND,
+        Frame::Error(error) if !legacy && is_unknown_method(error.value()) => StatusCode::NOT_FOUND,
         _ => StatusCode::OK,
     }
+}
+
+fn is_unknown_method(error: &str) -> bool {
+    let code = Object::parse(error).and_then(|error| error.get("code")).and_then(|code| code.parse().ok());
+    code == Some(codes::METHOD_NOT_FOUND)
 }
 
 /// A JSON response.

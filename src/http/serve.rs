@@ -1,22 +1,31 @@
 //! A listener: accepts connections, bounds their headers, and drains them on shutdown.
 
+use super::opening::Opening;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 const HEADER_WAIT: Duration = Duration::from_secs(15);
+/// Most connections of one listener; others wait in the system's queue until one ends.
+const CONNECTIONS: usize = 8192;
+/// How often a silent HTTP/2 peer is asked whether it lives, and how long it may take to answer.
+const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
 /// How long open connections may take to finish after a stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long to wait after the system refused a connection, for lack of descriptors for example.
 const PAUSE: Duration = Duration::from_millis(50);
+
+type Socket = TokioIo<Opening<TcpStream>>;
 
 /// The remote address of a connection, in each request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +65,19 @@ impl Listener {
             .header_read_timeout(HEADER_WAIT)
             .max_buf_size(self.header_bytes);
         let header_list = u32::try_from(self.header_bytes).unwrap_or(u32::MAX);
-        server.http2().timer(TokioTimer::new()).max_header_list_size(header_list).max_concurrent_streams(256);
+        server
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(header_list)
+            .max_concurrent_streams(256)
+            .keep_alive_interval(PING.0)
+            .keep_alive_timeout(PING.1);
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
+            let place = tokio::select! {
+                place = places.clone().acquire_owned() => place,
+                () = stop.cancelled() => break,
+            };
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 () = stop.cancelled() => break,
@@ -74,6 +94,7 @@ impl Listener {
             let watched = graceful.watch(connection.into_owned());
             tracker.spawn(async move {
                 let _ = watched.await;
+                drop(place);
             });
         }
         drop(self.socket);
@@ -88,7 +109,7 @@ fn connection(
     routes: Router,
 ) -> auto::Connection<
     '_,
-    TokioIo<TcpStream>,
+    Socket,
     TowerToHyperService<
         impl tower::Service<
             http::Request<hyper::body::Incoming>,
@@ -106,5 +127,6 @@ fn connection(
         request.extensions_mut().insert(PeerAddress(peer));
         request.map(axum::body::Body::new)
     });
+    let stream = Opening::new(stream, HEADER_WAIT);
     server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
 }

@@ -29,12 +29,12 @@ struct Standing {
 pub(super) fn standalone(
     edge: Arc<Edge>,
     session: Arc<Session>,
-    who: Authenticated,
+    (who, changes): (Authenticated, watch::Receiver<u64>),
     front: Front,
 ) -> Response {
     let adopted = edge.gateway.adoptions();
     let views = edge.gateway.views(&who.caller, &front);
-    let gone = Gone::of(&edge, who.clone());
+    let gone = Gone::new(&edge, who.clone(), changes);
     let standing = Standing { edge, session, who, front, gone, adopted, views, waiting: VecDeque::new() };
     let events = unfold(standing, |mut standing| async move {
         let bytes = standing.next().await?;

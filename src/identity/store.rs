@@ -13,6 +13,12 @@ use super::{Error, PrincipalKind};
 
 const FILE: &str = "tokens.db";
 const FORMAT: i64 = 1;
+
+/// Where the store of a data folder is.
+pub(super) fn path(dir: &Path) -> std::path::PathBuf {
+    dir.join(FILE)
+}
+
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 

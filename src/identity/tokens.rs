@@ -102,6 +102,11 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
+    /// Whether the data folder has a store of tokens.
+    pub fn exist(dir: &Path) -> bool {
+        super::store::path(dir).exists()
+    }
+
     /// Opens (or makes) `tokens.db` in the data folder.
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, Error> {
         let store = Store::open(dir)?;

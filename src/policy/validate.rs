@@ -65,11 +65,15 @@ pub(super) fn rules(
         let id = found.policy.id().to_string();
         match written.get(&id) {
             None => drop(written.insert(id, found)),
-            Some(first) => problems.push(
-                found
-                    .problem(format!("another policy has the id `{id}` already"))
-                    .help(format!("it is in {}; give one of them a new id", first.problem(""))),
-            ),
+            Some(first) => {
+                let at = first.problem("");
+                let at = format!("{}:{}:{}", at.file, at.line, at.column);
+                problems.push(
+                    found
+                        .problem(format!("another policy has the id `{id}` already"))
+                        .help(format!("it is at {at}; give one of them a new id")),
+                );
+            }
         }
     }
     let known = Known::new(schema, servers);

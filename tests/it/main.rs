@@ -26,5 +26,7 @@ mod inspect_cli;
 mod interop;
 mod leaks;
 mod policy_scenarios;
+mod raw_http;
 mod refusals;
+mod silent_backend;
 mod telemetry_export;
