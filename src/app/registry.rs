@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 /// How long a start waits for backends; those that take longer join when they are ready.
@@ -68,10 +68,18 @@ struct Next {
     notes: Vec<String>,
 }
 
+/// The files that are watched, and what tells of changes. Dropping it ends the watch.
+struct Watch {
+    paths: Vec<PathBuf>,
+    changed: mpsc::Receiver<()>,
+    _end: DropGuard,
+}
+
 /// The one place that makes rules.
 #[derive(Debug)]
 pub struct Registry {
     state: Mutex<State>,
+    started: Config,
     file: Option<PathBuf>,
     keys: Keys,
     http: reqwest::Client,
@@ -121,6 +129,7 @@ impl Registry {
                 rejected: None,
                 notes: first.notes,
             }),
+            started: config.clone(),
             file,
             keys,
             http,
@@ -148,8 +157,7 @@ impl Registry {
         let news = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut news) = news else { return };
         let registry = self.clone();
-        let watched = registry.lock().makings.config.watched();
-        let mut changed = config::watch(watched, &self.tracker, stop.clone());
+        let mut watch = registry.watch(&stop);
         self.tracker.spawn(async move {
             loop {
                 let why = tokio::select! {
@@ -164,12 +172,28 @@ impl Registry {
                         }
                         Kind::CatalogDrift
                     }
-                    Some(()) = changed.recv() => Kind::ConfigChange,
+                    Some(()) = watch.changed.recv() => {
+                        // A folder that was replaced needs a new watch; it begins before the files are read.
+                        watch = registry.watch(&stop);
+                        Kind::ConfigChange
+                    }
                     () = registry.wanted.notified() => Kind::ConfigChange,
                 };
                 registry.renew(&gateway, why).await;
+                if registry.lock().makings.config.watched() != watch.paths {
+                    watch = registry.watch(&stop);
+                    // What changed there before it was watched.
+                    registry.reload();
+                }
             }
         });
+    }
+
+    fn watch(&self, stop: &CancellationToken) -> Watch {
+        let paths = self.lock().makings.config.watched();
+        let end = stop.child_token();
+        let changed = config::watch(paths.clone(), &self.tracker, end.clone());
+        Watch { paths, changed, _end: end.drop_guard() }
     }
 
     /// Asks for a reload.
@@ -255,7 +279,17 @@ impl Registry {
                 .or_else(|_| assemble(makings, generation, Names::MayWait)),
             _ => assemble(makings, generation, Names::MustExist),
         };
-        made.inspect_err(|_| started.abandon(&old))
+        let mut made = made.inspect_err(|_| started.abandon(&old))?;
+        let waiting = self.started.waiting_for_restart(&made.makings.config);
+        if !waiting.is_empty() {
+            let note =
+                format!("changed in the file, in force from the next start on: {}", waiting.join(", "));
+            if why == Kind::ConfigChange {
+                tracing::warn!("{note}");
+            }
+            made.notes.push(note);
+        }
+        Ok(made)
     }
 
     /// What is rejected, if the last change was.

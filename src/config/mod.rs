@@ -12,6 +12,7 @@ mod failure;
 mod load;
 mod otel;
 mod problem;
+mod restart;
 mod schema;
 mod sections;
 mod server;

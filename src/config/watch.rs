@@ -16,8 +16,9 @@ const QUIET: Duration = Duration::from_millis(250);
 /// But never later than this after the first step.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Watches files and folders (the folders that hold the files, since editors and Kubernetes replace files
-/// rather than write them) and SIGHUP. One `()` arrives for each burst of changes; bursts that nobody took
+/// Watches files and folders (and the folders that hold them, since editors and Kubernetes replace files
+/// rather than write them) and SIGHUP. A folder that was replaced is told; what is in the new one is seen by a
+/// new watch only. One `()` arrives for each burst of changes; bursts that nobody took
 /// yet are one. When the machine refuses to watch, SIGHUP still works and a warning says so. Call it inside
 /// a Tokio runtime; it ends with `cancel`.
 pub fn watch(paths: Vec<PathBuf>, tracker: &TaskTracker, cancel: CancellationToken) -> mpsc::Receiver<()> {
@@ -94,8 +95,9 @@ impl Watched {
 
 fn watcher(paths: &[PathBuf], noticed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let watched = Watched::of(paths);
-    let parents: BTreeSet<PathBuf> =
-        watched.files.iter().filter_map(|file| file.parent().map(Path::to_owned)).collect();
+    // Of folders too: one that is replaced as a whole takes its watch with it.
+    let all = watched.files.iter().chain(&watched.folders);
+    let parents: BTreeSet<PathBuf> = all.filter_map(|path| path.parent().map(Path::to_owned)).collect();
     let folders = watched.folders.clone();
     let made = notify::recommended_watcher(move |event: notify::Result<Event>| {
         let relevant = match event {

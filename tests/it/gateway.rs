@@ -171,6 +171,48 @@ async fn a_bad_change_changes_nothing_and_a_good_one_is_recorded() {
     assert_ne!(change["before"]["policy_set"], change["after"]["policy_set"]);
 }
 
+/// A policy that permits one tool.
+fn permits(tool: &str) -> String {
+    format!("@id(\"only\")\npermit(principal, action == Action::\"{tool}\", resource);\n")
+}
+
+#[tokio::test]
+async fn a_reload_follows_new_places_and_says_what_waits_for_a_restart() {
+    let site = Site::new(&demo_servers(), "", PERMIT_ALL);
+    let token = site.token("alice", "employee");
+    let gate = site.start();
+    let tools = || async { names(&gate.modern(&token, "tools/list", json!({})).await.message()) };
+    let until = |wanted: &'static str| async move {
+        for _ in 0..400 {
+            if tools().await == [wanted] {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("`{wanted}` is not the only tool: {:?}", tools().await);
+    };
+    // A whole folder takes another's place, as a deployment does it; then a file in it changes.
+    gate.site.write("next/a.cedar", &permits("ops_echo"));
+    let (policies, next) = (gate.site.path().join("policies"), gate.site.path().join("next"));
+    std::fs::rename(&policies, gate.site.path().join("old")).unwrap();
+    std::fs::rename(&next, &policies).unwrap();
+    until("ops_echo").await;
+    gate.site.write("policies/a.cedar", &permits("ops_list_incidents"));
+    until("ops_list_incidents").await;
+    // The configuration names another folder; then a file in that one changes.
+    gate.site.write("elsewhere/a.cedar", &permits("crm_get_customer"));
+    let file = std::fs::read_to_string(gate.site.path().join("sealgate.yaml")).unwrap();
+    let file = file.replace("folder: ./policies", "folder: ./elsewhere");
+    gate.site.write("sealgate.yaml", &format!("{file}limits: {{ concurrentCalls: 7, pageSize: 50 }}\n"));
+    until("crm_get_customer").await;
+    let page = gate.until(|page| page["notes"].as_array().is_some_and(|notes| !notes.is_empty())).await;
+    assert_eq!(page["notes"], json!(["changed in the file, in force from the next start on: limits"]));
+    gate.site.write("elsewhere/a.cedar", &permits("crm_search_customers"));
+    until("crm_search_customers").await;
+    gate.site.write("sealgate.yaml", &file);
+    gate.until(|page| page["notes"] == json!([])).await;
+}
+
 #[tokio::test]
 async fn one_backend_that_is_down_does_not_take_the_others_with_it() {
     let servers = format!("{}  gone: {{ command: /nonexistent/server }}\n", demo_servers());

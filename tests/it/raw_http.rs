@@ -2,6 +2,7 @@
 
 use crate::harness::{Gate, PERMIT_ALL, Site, Token, demo_servers, modern_request};
 use serde_json::json;
+use std::fmt::Write as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
@@ -31,7 +32,7 @@ fn head(token: &Token, version: &str, lines: &str) -> Vec<u8> {
     let (headers, _) = body();
     let mut head = format!("POST /mcp HTTP/{version}\r\nAuthorization: Bearer {}\r\n{lines}", token.value);
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     head.push_str("\r\n");
     head.into_bytes()

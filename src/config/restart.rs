@@ -1,0 +1,28 @@
+//! What a reload cannot change: sockets, stores and what is built once from them.
+
+use super::{Config, Limits};
+
+impl Config {
+    /// The settings of `next` that differ from these and wait for the next start.
+    pub fn waiting_for_restart(&self, next: &Self) -> Vec<&'static str> {
+        let at_start = |limits: &Limits| Limits {
+            // These three belong to rules and backends, which a reload makes anew.
+            call_timeout_ms: 0,
+            page_size: 0,
+            response_bytes: 0,
+            ..*limits
+        };
+        let differs = [
+            ("listen", self.listen != next.listen),
+            ("admin", self.admin != next.admin),
+            ("publicUrl", self.public_url != next.public_url),
+            ("dataDir", self.data_dir != next.data_dir),
+            ("allowedOrigins", self.allowed_origins != next.allowed_origins),
+            ("allowedHosts", self.allowed_hosts != next.allowed_hosts),
+            ("limits", at_start(&self.limits) != at_start(&next.limits)),
+            ("audit", self.audit != next.audit),
+            ("telemetry", self.telemetry != next.telemetry),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()
+    }
+}
