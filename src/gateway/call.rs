@@ -58,6 +58,9 @@ pub struct Call {
     pub log_level: Option<LogLevel>,
     /// The session, if the agent has one.
     pub session: SessionFacts,
+    /// The `Mcp-Param-*` headers, names in lower case and values where they are visible ASCII; absent where the
+    /// transport or revision has no such headers.
+    pub param_headers: Option<Vec<(String, Option<String>)>>,
     /// Where it came from.
     pub source: Option<IpAddr>,
     /// The JSON-RPC id, raw.

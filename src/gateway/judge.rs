@@ -107,7 +107,13 @@ fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<
     let asked = asked(&found, call, arguments, &named);
     let question = Question { call: call.id, asked, circumstances: &circumstances, findings: &kinds };
     match rules.policies.authorize(caller, &question) {
-        Ok(permit) => Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found }))),
+        Ok(permit) => {
+            // After policy: before it, the answer would tell that the tool exists.
+            if let (Some(mirrored), Some(given)) = (&found.mirrored, &call.param_headers) {
+                mirrored.check(arguments, given).map_err(Refusal::HeaderMismatch)?;
+            }
+            Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found })))
+        }
         Err(denial) => {
             // What is wrong with the arguments of a tool is told to those only who can see the tool.
             let visible = matches!(&found.target, Target::Tool(tool)
@@ -185,6 +191,7 @@ impl Judgement {
                     method: call.method,
                     rewrite: found.rewrite,
                     own_name: call.method.target_param().map(|_| found.own),
+                    mirrored: found.mirrored,
                     principal: format!("{}:{}:{}", caller.kind.entity_type(), caller.tenant, caller.id),
                     edition: call.edition,
                 };

@@ -13,6 +13,9 @@ pub enum Refusal {
     /// The parameters name nothing or have the wrong form. The text names the place, never a value.
     #[error("{0}")]
     InvalidParams(String),
+    /// A parameter's header is missing, malformed, or differs from the body. Holds the header's name.
+    #[error("header `{0}` is missing, malformed, or differs from the body")]
+    HeaderMismatch(String),
     /// A cursor that is not ours, or that has expired.
     #[error("the cursor is unknown or has expired: list again from the start")]
     BadCursor,
@@ -58,6 +61,7 @@ impl Refusal {
         let (code, status, reason, client) = match self {
             Self::Denied => (8001, 200, "denied", "unknown or not permitted"),
             Self::InvalidParams(_) => (codes::INVALID_PARAMS, 200, "invalid_params", "invalid parameters"),
+            Self::HeaderMismatch(_) => (codes::HEADER_MISMATCH, 400, "header_mismatch", "header mismatch"),
             Self::BadCursor => (codes::INVALID_PARAMS, 200, "bad_cursor", "invalid cursor"),
             Self::Blocked(_) => (8002, 200, "blocked", "blocked by inspection"),
             Self::Upstream(upstream::Error::Timeout) => {
@@ -81,7 +85,7 @@ impl Refusal {
         let text = self.text();
         let detail = match self {
             Self::InvalidParams(detail) => format!(": {detail}"),
-            Self::BadCursor => format!(": {self}"),
+            Self::HeaderMismatch(_) | Self::BadCursor => format!(": {self}"),
             _ => String::new(),
         };
         let message = crate::mcp::quote(&format!("{}{detail} (reference {reference})", text.client));
@@ -96,6 +100,7 @@ impl Refusal {
         vec![
             Self::Denied,
             Self::InvalidParams("`params.name` must be a string".into()),
+            Self::HeaderMismatch("mcp-param-region".into()),
             Self::BadCursor,
             Self::Blocked("too deep".into()),
             Self::Upstream(upstream::Error::Timeout),

@@ -2,7 +2,7 @@
 
 use super::Rejection;
 use crate::gateway::{Call, Client, SessionFacts, Trace};
-use crate::mcp::{Edition, Era, Method, Object, decode_header_value, meta};
+use crate::mcp::{Edition, Era, Method, Object, PARAM_HEADER, decode_header_value, meta};
 use crate::route::Front;
 use crate::upstream::LogLevel;
 use http::HeaderMap;
@@ -61,10 +61,17 @@ pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejec
             .map(str::to_owned),
         log_level: given.str(meta::LOG_LEVEL).and_then(|level| LogLevel::parse(&level)),
         session: SessionFacts::default(),
+        param_headers: (method == Method::ToolsCall).then(|| param_headers(headers)),
         source: asked.source,
         rpc_id: asked.rpc_id.to_owned(),
         trace: trace(Some(&given), headers),
     })
+}
+
+/// The headers that mirror parameters of a tool.
+fn param_headers(headers: &HeaderMap) -> Vec<(String, Option<String>)> {
+    let mirrors = headers.iter().filter(|(name, _)| name.as_str().starts_with(PARAM_HEADER));
+    mirrors.map(|(name, value)| (name.as_str().to_owned(), value.to_str().ok().map(str::to_owned))).collect()
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Rejection> {

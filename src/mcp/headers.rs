@@ -17,7 +17,8 @@ pub fn encode_header_value(value: &str) -> Cow<'_, str> {
 
 /// The value that a header stands for, or `None` if its sentinel is malformed.
 pub fn decode_header_value(header: &str) -> Option<Cow<'_, str>> {
-    let Some(inner) = header.strip_prefix(OPEN) else { return Some(Cow::Borrowed(header)) };
-    let bytes = STANDARD.decode(inner.strip_suffix(CLOSE)?).ok()?;
+    let inner = header.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE));
+    let Some(inner) = inner else { return Some(Cow::Borrowed(header)) };
+    let bytes = STANDARD.decode(inner).ok()?;
     String::from_utf8(bytes).ok().map(Cow::Owned)
 }

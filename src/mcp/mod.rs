@@ -5,6 +5,7 @@ mod edition;
 mod headers;
 mod message;
 mod method;
+mod param_headers;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ pub use edition::{Edition, Era};
 pub use headers::{decode_header_value, encode_header_value};
 pub use message::{Id, Message, MessageError, Outcome, quote};
 pub use method::{Kind, Method};
+pub use param_headers::{PARAM_HEADER, ParamHeaderError, ParamHeaders};
 pub use splice::{Edit, Object, array_items, rewrite_strings, string_value};
 
 /// JSON-RPC 2.0 and MCP error codes that the gateway itself emits.

@@ -104,6 +104,7 @@ fn header_values_survive_the_round_trip() {
         assert_eq!(decode_header_value(&header).unwrap(), value);
     }
     assert_eq!(decode_header_value("=?base64?***?="), None);
+    assert_eq!(decode_header_value("=?base64?x").unwrap(), "=?base64?x", "half a sentinel is a literal");
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {

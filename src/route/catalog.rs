@@ -1,7 +1,7 @@
 //! All that all backends offer, under the names that agents see.
 
 use super::{exposed_name, exposed_uri};
-use crate::mcp::{Edit, Object, quote};
+use crate::mcp::{Edit, Object, ParamHeaders, quote};
 use crate::upstream::Listing;
 use indexmap::IndexMap;
 use std::borrow::Cow;
@@ -32,6 +32,8 @@ pub struct Entry {
     pub definition: String,
     /// Raw definition as the server gave it.
     pub own_definition: String,
+    /// The parameters of a tool that are mirrored in headers, if there are any.
+    pub mirrored: Option<Arc<ParamHeaders>>,
 }
 
 /// The catalog of one moment. Never changed: a change makes the next one.
@@ -146,8 +148,14 @@ fn entry(shelf: Shelf, server: &Arc<str>, raw: &str, clean: &Clean<'_>) -> Resul
         Shelf::Tools | Shelf::Prompts => exposed_name(server, &own),
         Shelf::Resources | Shelf::Templates => exposed_uri(server, &own),
     };
+    // A client must not be shown a tool whose annotations are invalid (MCP 2026-07-28, "Schema Extension").
+    let mirrored = match shelf {
+        Shelf::Tools => ParamHeaders::of(raw).map_err(|why| format!("`{own}`: {why}: not shown"))?,
+        _ => ParamHeaders::default(),
+    };
+    let mirrored = (!mirrored.is_empty()).then(|| Arc::new(mirrored));
     let own_definition = clean(raw.to_owned()).map_err(|why| format!("`{own}`: {why}"))?;
     let definition = Edit::of(&own_definition).ok_or("an entry is not an object")?;
     let definition = definition.set(key, quote(&shown)).finish();
-    Ok(Entry { server: server.clone(), own, shown, definition, own_definition })
+    Ok(Entry { server: server.clone(), own, shown, definition, own_definition, mirrored })
 }

@@ -1,7 +1,8 @@
 //! From what an agent names to the backend that owns it: by the catalog's map, never by guessing.
 
 use super::{Catalog, split_uri};
-use crate::mcp::{Method, Object, quote};
+use crate::mcp::{Method, Object, ParamHeaders, quote};
+use std::sync::Arc;
 
 /// Which endpoint was called.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,6 +50,8 @@ pub struct Found {
     pub own: String,
     /// The parameter that is rewritten on the way, raw; absent if the agent used the own name.
     pub rewrite: Option<(&'static str, String)>,
+    /// The parameters of a tool that are mirrored in headers, if there are any.
+    pub mirrored: Option<Arc<ParamHeaders>>,
 }
 
 /// The outcome of a look-up.
@@ -117,6 +120,7 @@ impl Catalog {
             target: if is_tool { Target::Tool(shown) } else { Target::Prompt(shown) },
             own: entry.own.clone(),
             rewrite: (*front == Front::All).then_some((member, raw)),
+            mirrored: entry.mirrored.clone(),
         })
     }
 
@@ -143,6 +147,7 @@ impl Catalog {
             target: Target::Resource { server: server.to_owned(), uri: own.to_owned() },
             own: own.to_owned(),
             rewrite: (*front == Front::All).then(|| (member, raw(own))),
+            mirrored: None,
         })
     }
 }

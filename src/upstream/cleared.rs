@@ -3,8 +3,9 @@
 use super::Hop;
 use crate::audit::{Kind, Receipt};
 use crate::inspect::Filtered;
-use crate::mcp::{Edition, Method};
+use crate::mcp::{Edition, Method, ParamHeaders};
 use crate::policy::Permit;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Where a call goes, in the backend's own words.
@@ -18,6 +19,8 @@ pub struct Destination {
     pub rewrite: Option<(&'static str, String)>,
     /// The backend's own name of the tool or prompt, or its own URI.
     pub own_name: Option<String>,
+    /// The parameters that are mirrored in headers, if there are any.
+    pub mirrored: Option<Arc<ParamHeaders>>,
     /// Who calls, for backends with a session per principal.
     pub principal: String,
     /// The revision that the agent speaks.

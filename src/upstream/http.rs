@@ -70,6 +70,13 @@ impl HttpLink {
             {
                 headers.insert(NAME, value);
             }
+            for (name, value) in &out.mirrored {
+                if let (Ok(name), Ok(value)) =
+                    (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
+                {
+                    headers.insert(name, value);
+                }
+            }
         }
         let response = self.post(headers, out.request(id)).await?;
         if out.method == "initialize"

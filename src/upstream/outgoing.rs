@@ -67,6 +67,8 @@ pub(super) struct Outgoing {
     pub params: String,
     /// For `Mcp-Name`.
     pub name: Option<String>,
+    /// `Mcp-Param-*` headers, encoded.
+    pub mirrored: Vec<(String, String)>,
 }
 
 impl Outgoing {
@@ -88,7 +90,13 @@ impl Outgoing {
                 edit.finish()
             }
         };
-        Self { method: to.method.as_str(), params, name: to.own_name.clone() }
+        // From what leaves, not from what came: what was masked in the body must not stand in a header.
+        let mirrored = to.mirrored.as_ref().filter(|_| edition.era() == Era::Modern).map(|mirrored| {
+            let arguments = Object::parse(&params).and_then(|p| p.get("arguments")).unwrap_or("{}");
+            mirrored.headers(arguments)
+        });
+        let mirrored = mirrored.unwrap_or_default();
+        Self { method: to.method.as_str(), name: to.own_name.clone(), mirrored, params }
     }
 
     /// A request of our own.
@@ -99,7 +107,7 @@ impl Outgoing {
             (Some(meta), false) => format!("{{{members},\"_meta\":{meta}}}"),
             (None, _) => format!("{{{members}}}"),
         };
-        Self { method: method.as_str(), params, name: None }
+        Self { method: method.as_str(), params, name: None, mirrored: Vec::new() }
     }
 
     /// The whole JSON-RPC request.

@@ -16,7 +16,7 @@ pub fn read(cell: &str) -> Value {
 
 /// Compares what was found with what is written, or writes it where that is asked for.
 pub fn compare(cell: &str, found: &[(&str, BTreeMap<String, Scenario>)]) {
-    let written = read(cell);
+    let mut written = read(cell);
     let mut now = Map::new();
     for (revision, scenarios) in found {
         let mut entries = Map::new();
@@ -28,6 +28,7 @@ pub fn compare(cell: &str, found: &[(&str, BTreeMap<String, Scenario>)]) {
     let now = Value::Object(now);
     if std::env::var_os("SEALGATE_BLESS").is_some() {
         std::fs::write(file(cell), format!("{}\n", serde_json::to_string_pretty(&now).unwrap())).unwrap();
+        written.clone_from(&now);
     }
     let unexplained: Vec<String> = entries(&now)
         .filter(|(_, entry)| {
