@@ -1,6 +1,7 @@
 //! Nothing runs unlogged: whatever happens to the process or the disk.
 
 use crate::harness::{Gate, PERMIT_ALL, Site, Token, binary, demo_servers};
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,6 +88,59 @@ async fn killed_at_any_moment_nothing_ran_unlogged_and_nothing_acknowledged_is_l
         gate.crash_and_restart();
     }
     drop_and_compare(&gate, &journalled(journal.path()), &answered);
+}
+
+/// From now on no file of the process may grow beyond `bytes`; `None` lifts that.
+fn limit_files(gate: &Gate, bytes: Option<u64>) {
+    let limit = Rlimit { current: bytes, maximum: None };
+    prlimit(Some(gate.pid()), Resource::Fsize, limit).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_file_system_refuses_calls_loses_nothing_and_service_comes_back_with_the_room() {
+    let site = Site::new(&demo_servers(), "audit: { retryMs: 50 }", PERMIT_ALL);
+    let token = site.token("alice", "employee");
+    let gate = site.start();
+    let mut answered = 0;
+    for round in 0..3 {
+        assert_eq!(echo(&gate, &token, round).await.code(), None);
+        let wal = std::fs::metadata(gate.site.data().join("audit.db-wal")).unwrap().len();
+        limit_files(&gate, Some(wal + 60_000));
+        let mut refused = false;
+        for n in 0..1000 {
+            let answer = echo(&gate, &token, n).await;
+            match answer.code() {
+                None => answered += 1,
+                Some(8006) => {
+                    refused = true;
+                    break;
+                }
+                other => panic!("{other:?}: {}", answer.body),
+            }
+        }
+        assert!(refused, "the file system filled up");
+        assert_eq!(echo(&gate, &token, 1).await.code(), Some(8006), "nothing runs while it is full");
+        assert_eq!(gate.page("/readyz").await.status, 503);
+        limit_files(&gate, None);
+        gate.until(|page| page["ready"] == json!(true)).await;
+    }
+    assert_eq!(echo(&gate, &token, 7).await.code(), None, "service is back without a restart");
+    let records = gate.site.records();
+    let count = |kind: &str| records.iter().filter(|r| r["kind"] == kind).count();
+    assert!(count("call.outcome") > answered, "each answer has its outcome");
+    assert_eq!((count("audit.failure"), count("audit.recovered")), (3, 3));
+    let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
+    for record in &records {
+        let call = record["call"].as_str().unwrap_or_default();
+        match record["kind"].as_str().unwrap_or_default() {
+            "call.intent" => drop(ends.insert(call, 0)),
+            "call.outcome" | "call.indeterminate" => {
+                *ends.get_mut(call).expect("an intent before its end") += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(ends.values().all(|ends| *ends == 1), "each intent has exactly one end");
 }
 
 fn drop_and_compare(gate: &Gate, executed: &[String], answered: &BTreeSet<String>) {

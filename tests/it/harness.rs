@@ -98,7 +98,9 @@ impl Site {
     }
 
     fn spawn(&self) -> (Child, Value) {
-        let mut child = Command::new(binary())
+        // A write beyond the limit of a file's size then fails as on a full disk, and does not end the process.
+        let mut child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", binary()])
             .args(["serve", "--json", "--config", "sealgate.yaml"])
             .current_dir(self.path())
             .stdin(Stdio::null())
@@ -192,6 +194,11 @@ impl Gate {
         self.child = child;
         ready["endpoint"].as_str().expect("an address").clone_into(&mut self.endpoint);
         ready["admin"].as_str().expect("an address").clone_into(&mut self.admin);
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
     }
 
     /// Ends the process at once (SIGKILL).

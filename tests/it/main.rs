@@ -26,6 +26,7 @@ mod inspect_cli;
 mod interop;
 mod leaks;
 mod policy_scenarios;
+mod quickstart;
 mod raw_http;
 mod refusals;
 mod silent_backend;
