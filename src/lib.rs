@@ -15,4 +15,5 @@ pub mod policy;
 pub mod route;
 pub mod secret;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;

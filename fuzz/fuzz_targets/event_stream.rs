@@ -2,9 +2,9 @@
 //! Server-sent events, cut in two ways.
 
 use libfuzzer_sys::fuzz_target;
-use sealgate::upstream::SseParser;
+use sealgate::upstream::{SseEvent, SseParser};
 
-fn events(chunks: &[&[u8]]) -> Option<Vec<String>> {
+fn events(chunks: &[&[u8]]) -> Option<Vec<SseEvent>> {
     let mut parser = SseParser::new(1 << 16);
     let mut events = Vec::new();
     for chunk in chunks {

@@ -4,7 +4,7 @@ use crate::config::{self, Server, Transport};
 use crate::mcp::Object;
 use crate::policy::{PromptModel, ServerModel, ToolModel};
 use crate::route::{Catalog, Entry};
-use crate::upstream::{Endpoint, EraChoice, SessionMode, Target};
+use crate::upstream::{Endpoint, EraChoice, SessionMode, Target, Wire};
 use std::collections::BTreeMap;
 
 /// Variables without which hardly any program starts. All else a backend gets by configuration only.
@@ -18,8 +18,14 @@ pub(super) fn target(id: &str, server: &Server, response_bytes: usize) -> Target
             all.extend(env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())));
             Endpoint::Stdio { command: command.clone(), args: args.clone(), env: all, cwd: cwd.clone() }
         }
-        Transport::Http { url, headers } => Endpoint::Http {
+        Transport::Http { wire, url, headers, tls } => Endpoint::Remote {
+            wire: match wire {
+                config::Wire::StreamableHttp => Wire::StreamableHttp,
+                config::Wire::EventStream => Wire::EventStream,
+                config::Wire::WebSocket => Wire::WebSocket,
+            },
             url: url.clone(),
+            tls: tls.clone(),
             headers: headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
         },
     };

@@ -1,7 +1,9 @@
 //! How is it all put together? Opens stores, starts tasks, and owns the order of start and stop.
 
 mod backends;
+mod connect;
 mod keys;
+mod listeners;
 mod registry;
 mod report;
 mod status;
@@ -14,11 +16,12 @@ use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::gateway::Gateway;
-use crate::http::{Edge, Limits, Listener, Origins, Parts, routes};
+use crate::http::{Edge, Limits, Origins, Parts, routes};
 use crate::identity::Tokens;
 use crate::inspect::Inspector;
 use crate::route::CursorKey;
 use crate::telemetry::Metrics;
+use listeners::Listeners;
 use registry::Registry;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +58,9 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A certificate cannot be used.
+    #[error("the certificate of a listener cannot be used")]
+    Tls(#[from] crate::tls::Error),
     /// A file of the data folder cannot be used.
     #[error("cannot use `{}`; check that the folder exists and is writable", path.display())]
     Data {
@@ -105,15 +111,13 @@ impl App {
         let tokens = Arc::new(Tokens::open(&config.data_dir, clock.clone())?);
         let inspector = Arc::new(Inspector::new(&config.inspect, keys.commitment())?);
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
-        let agents = bind(config.listen, config.limits.header_bytes).await?;
-        let admin = bind(config.admin.listen, config.limits.header_bytes).await?;
-        let addresses = (local(&agents, config.listen)?, local(&admin, config.admin.listen)?);
+        let Listeners { agents, admin, addresses, certificates } = Listeners::bind(&config).await?;
         let cursors = CursorKey::random().ok_or(StartError::Random)?;
 
         let (registry, rules) = Registry::start(&config, file, inspector, keys, (&tracker, &metrics)).await?;
         log.append(registry.opening_record()).await.map_err(StartError::Unrecorded)?;
         let gateway = Arc::new(Gateway::new(rules, log.clone(), clock, cursors, metrics.clone()));
-        registry.run(gateway.clone(), stop.clone());
+        registry.run(gateway.clone(), certificates, stop.clone());
 
         let edge = Arc::new(edge(&config, addresses.0, gateway.clone(), tokens.clone(), &tracker));
         let status = Arc::new(Status::new(gateway.clone(), edge.clone(), registry.clone(), metrics.clone()));
@@ -148,14 +152,6 @@ impl App {
             Err(_) => tracing::error!("the log's writer panicked"),
         }
     }
-}
-
-async fn bind(address: SocketAddr, header_bytes: usize) -> Result<Listener, StartError> {
-    Listener::bind(address, header_bytes).await.map_err(|source| StartError::Bind { address, source })
-}
-
-fn local(listener: &Listener, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener.address().map_err(|source| StartError::Bind { address, source })
 }
 
 fn edge(

@@ -1,7 +1,9 @@
 //! Which rules are in force? Gathers configuration, policies and what backends list into the next set of
 //! rules; a set with any problem changes nothing.
 
+use super::connect::{connect, http_client};
 use super::keys::Keys;
+use super::listeners::Certificates;
 use super::report::{BackendReport, Trial};
 use super::{StartError, backends};
 use crate::audit::{Draft, Kind};
@@ -11,6 +13,7 @@ use crate::inspect::{Direction, Filtered, Inspector, Subject};
 use crate::policy::Policies;
 use crate::route::{Catalog, Source};
 use crate::telemetry::Metrics;
+use crate::tls::ClientTls;
 use crate::upstream::{Event, Health, Listing, Upstream};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -102,8 +105,8 @@ impl Registry {
         let (events, mut news) = mpsc::unbounded_channel();
         let mut makings =
             Makings { config: config.clone(), inspector, upstreams: HashMap::new(), known: HashMap::new() };
-        let http = http_client()?;
-        makings.upstreams = connect(config, &HashMap::new(), &http, tracker, &events);
+        let http = http_client(&ClientTls::default())?;
+        makings.upstreams = connect(config, &HashMap::new(), &http, tracker, &events)?;
         let waiting = makings.upstreams.values().map(|upstream| upstream.tried());
         let _ = tokio::time::timeout(PATIENCE, futures_util::future::join_all(waiting)).await;
         while let Ok(event) = news.try_recv() {
@@ -153,7 +156,12 @@ impl Registry {
     }
 
     /// Follows backends, files and signals until told to stop.
-    pub(super) fn run(self: &Arc<Self>, gateway: Arc<Gateway>, stop: CancellationToken) {
+    pub(super) fn run(
+        self: &Arc<Self>,
+        gateway: Arc<Gateway>,
+        certificates: Certificates,
+        stop: CancellationToken,
+    ) {
         let news = self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut news) = news else { return };
         let registry = self.clone();
@@ -180,6 +188,9 @@ impl Registry {
                     () = registry.wanted.notified() => Kind::ConfigChange,
                 };
                 registry.renew(&gateway, why).await;
+                if why == Kind::ConfigChange && registry.rejected().is_none() {
+                    certificates.renew(&registry.lock().makings.config);
+                }
                 if registry.lock().makings.config.watched() != watch.paths {
                     watch = registry.watch(&stop);
                     // What changed there before it was watched.
@@ -263,7 +274,8 @@ impl Registry {
                     .map(Arc::new)
                     .map_err(|e| vec![problem(file, e.to_string(), "see the section `inspect`")])?;
             }
-            makings.upstreams = connect(&config, &makings.upstreams, &self.http, &self.tracker, &self.events);
+            let connected = connect(&config, &makings.upstreams, &self.http, &self.tracker, &self.events);
+            makings.upstreams = connected.map_err(|e| vec![problem(file, e.to_string(), "see `tls`")])?;
             let upstreams = &makings.upstreams;
             let kept = |id: &String| match (upstreams.get(id), old.upstreams.get(id)) {
                 (Some(new), Some(old)) => Arc::ptr_eq(new, old),
@@ -331,39 +343,6 @@ impl Makings {
             }
         }
     }
-}
-
-/// One client for all backends: pooled connections, no redirects (a redirect could leave the allow-listed
-/// host), no proxies from the environment.
-fn http_client() -> Result<reqwest::Client, StartError> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .tcp_nodelay(true)
-        .pool_max_idle_per_host(256)
-        .connect_timeout(Duration::from_secs(10))
-        .build()
-        .map_err(|_| StartError::HttpClient)
-}
-
-/// Backends of the configuration: those that have not changed are kept as they are.
-fn connect(
-    config: &Config,
-    running: &HashMap<String, Arc<Upstream>>,
-    http: &reqwest::Client,
-    tracker: &TaskTracker,
-    events: &mpsc::UnboundedSender<Event>,
-) -> HashMap<String, Arc<Upstream>> {
-    let enabled = config.mcp_servers.iter().filter(|(_, server)| !server.disabled);
-    let start = |(id, server): (&config::ServerId, &config::Server)| {
-        let target = backends::target(id.as_str(), server, config.limits.response_bytes);
-        let upstream = match running.get(id.as_str()).filter(|old| *old.target() == target) {
-            Some(same) => same.clone(),
-            None => Upstream::start(target, http.clone(), tracker, events.clone()),
-        };
-        (id.as_str().to_owned(), upstream)
-    };
-    enabled.map(start).collect()
 }
 
 /// Whether policies may name tools that are not there.

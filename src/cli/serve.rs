@@ -25,7 +25,9 @@ pub(super) fn run(options: &Options) -> Done {
 }
 
 fn ready(app: &App, config: &Config, as_json: bool) -> Done {
-    let (endpoint, admin) = (format!("http://{}/mcp", app.agents), format!("http://{}", app.admin));
+    let scheme = |with_tls: bool| if with_tls { "https" } else { "http" };
+    let endpoint = format!("{}://{}/mcp", scheme(config.tls.is_some()), app.agents);
+    let admin = format!("{}://{}", scheme(config.admin.tls.is_some()), app.admin);
     if as_json {
         return output::json_line(
             &json!({"endpoint": endpoint, "admin": admin, "data_dir": config.data_dir}),

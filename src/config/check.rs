@@ -1,6 +1,7 @@
 //! What types cannot say: ranges, formats, and settings that exclude each other.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 use url::Url;
@@ -8,7 +9,7 @@ use url::Url;
 use super::Problem;
 use super::decode::Decoder;
 use super::sections::File;
-use super::server::{ServerEntry, ServerId, Transport, Type};
+use super::server::{ServerEntry, ServerId, Transport, Type, Wire};
 use super::tree::{Node, Sources};
 use crate::telemetry::Protocol;
 
@@ -34,19 +35,26 @@ pub(super) struct Checker<'a> {
     sources: &'a Sources,
     decoder: &'a Decoder<'a>,
     pub(super) problems: Vec<Problem>,
+    /// Files that were read beside the configuration.
+    pub(super) read: Vec<PathBuf>,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(root: &'a Node, sources: &'a Sources, decoder: &'a Decoder<'a>) -> Self {
-        Self { root, sources, decoder, problems: Vec::new() }
+        Self { root, sources, decoder, problems: Vec::new(), read: Vec::new() }
     }
 
     /// Reports at the place of `path`, unless something there was reported already.
-    fn wrong(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
         let (node, at) = self.root.locate(path);
         if path.is_empty() || !self.decoder.is_faulty(node) {
             self.problems.push(self.sources.problem(at, message.into(), Some(help.into())));
         }
+    }
+
+    /// A path that the section at `path` names, relative to the file that holds the section.
+    pub(super) fn beside(&self, path: &[&str], named: &Path) -> PathBuf {
+        self.sources.folder(self.root.locate(path).1).join(named)
     }
 
     fn in_range(&mut self, path: &[&str], value: impl Into<i128>, least: i128, most: i128) {
@@ -164,11 +172,6 @@ impl<'a> Checker<'a> {
 
     fn transport(&mut self, id: &str, entry: &ServerEntry) -> Option<Transport> {
         let path = ["mcpServers", id];
-        if entry.kind == Some(Type::Sse) {
-            let help = "the old HTTP+SSE transport is not spoken: use the server's Streamable HTTP endpoint";
-            self.wrong(&["mcpServers", id, "type"], "type `sse` is not supported", help);
-            return None;
-        }
         match (&entry.command, &entry.url, entry.kind) {
             (Some(_), Some(_), _) => {
                 self.wrong(&path, format!("server `{id}` has both `command` and `url`"), "keep one of them");
@@ -179,7 +182,8 @@ impl<'a> Checker<'a> {
                 self.wrong(&path, format!("server `{id}` has neither `command` nor `url`"), help);
                 None
             }
-            (Some(_), None, Some(Type::Http)) | (None, Some(_), Some(Type::Stdio)) => {
+            (Some(_), None, Some(Type::Http | Type::Sse | Type::WebSocket))
+            | (None, Some(_), Some(Type::Stdio)) => {
                 let help = "leave `type` out: it follows from `command` or `url`";
                 self.wrong(&["mcpServers", id, "type"], "`type` contradicts the transport", help);
                 None
@@ -204,8 +208,11 @@ impl<'a> Checker<'a> {
                 self.wrong(&path, "not a variable of an environment", "no `=` in the name, no zero byte");
             }
         }
-        let folder = self.sources.folder(self.root.locate(&["mcpServers", id, "cwd"]).1);
-        let cwd = entry.cwd.as_ref().map(|cwd| folder.join(cwd));
+        if entry.tls.is_some() {
+            let help = "`tls` belongs to a `url`; remove it";
+            self.wrong(&["mcpServers", id, "tls"], "`tls` on a server with `command`", help);
+        }
+        let cwd = entry.cwd.as_ref().map(|cwd| self.beside(&["mcpServers", id, "cwd"], cwd));
         if let Some(missing) = cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
             let message = format!("folder `{}` does not exist", missing.display());
             self.wrong(&["mcpServers", id, "cwd"], message, "create it, or correct the path");
@@ -231,8 +238,22 @@ impl<'a> Checker<'a> {
         for (name, value) in &entry.headers {
             self.header(&["mcpServers", id, "headers", name], name, value.expose());
         }
-        let url = self.web_url(&["mcpServers", id, "url"], url)?;
-        (self.problems.len() == before).then(|| Transport::Http { url, headers: entry.headers.clone() })
+        let wire = wire(entry.kind, url);
+        let url = match wire {
+            Wire::WebSocket => self.socket_url(&["mcpServers", id, "url"], url)?,
+            Wire::StreamableHttp | Wire::EventStream => self.web_url(&["mcpServers", id, "url"], url)?,
+        };
+        if entry.tls.is_some() && !matches!(url.scheme(), "https" | "wss") {
+            let help = "write `https://` or `wss://`, or remove `tls`";
+            self.wrong(&["mcpServers", id, "tls"], "`tls` on a URL without TLS", help);
+        }
+        let tls = self.backend_tls(id, entry.tls.as_ref());
+        (self.problems.len() == before).then(|| Transport::Http {
+            wire,
+            url,
+            headers: entry.headers.clone(),
+            tls,
+        })
     }
 
     fn header(&mut self, path: &[&str], name: &str, value: &str) {
@@ -254,13 +275,22 @@ impl<'a> Checker<'a> {
     }
 
     fn web_url(&mut self, path: &[&str], text: &str) -> Option<Url> {
+        self.plain_url(path, text, (["http", "https"], "an http or https URL", "https://host/mcp"))
+    }
+
+    fn socket_url(&mut self, path: &[&str], text: &str) -> Option<Url> {
+        self.plain_url(path, text, (["ws", "wss"], "a ws or wss URL", "wss://host/mcp"))
+    }
+
+    fn plain_url(
+        &mut self,
+        path: &[&str],
+        text: &str,
+        (schemes, kind, example): ([&str; 2], &str, &str),
+    ) -> Option<Url> {
         let name = path.last().copied().unwrap_or_default();
-        let Some(url) = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
-            self.wrong(
-                path,
-                format!("`{name}` is not an http or https URL"),
-                "for instance `https://host/mcp`",
-            );
+        let Some(url) = Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme())) else {
+            self.wrong(path, format!("`{name}` is not {kind}"), format!("for instance `{example}`"));
             return None;
         };
         if !url.username().is_empty() || url.password().is_some() {
@@ -273,5 +303,15 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some(url)
+    }
+}
+
+/// What is spoken at a URL: as `type` says, else as the URL's scheme does.
+fn wire(kind: Option<Type>, url: &str) -> Wire {
+    match kind {
+        Some(Type::Sse) => Wire::EventStream,
+        Some(Type::WebSocket) => Wire::WebSocket,
+        None if url.starts_with("ws://") || url.starts_with("wss://") => Wire::WebSocket,
+        None | Some(Type::Http | Type::Stdio) => Wire::StreamableHttp,
     }
 }

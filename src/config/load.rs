@@ -163,6 +163,8 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
     checker.top(&file);
     let listen = checker.address(&["listen"], &file.listen);
     let admin = checker.address(&["admin", "listen"], &file.admin.listen);
+    let tls = checker.listener_tls(&["tls"], file.tls.as_ref());
+    let admin_tls = checker.listener_tls(&["admin", "tls"], file.admin.tls.as_ref());
     let public_url = checker.public_url(file.public_url.as_deref());
     let mut mcp_servers = IndexMap::new();
     for (id, entry) in std::mem::take(&mut file.mcp_servers) {
@@ -176,7 +178,8 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
     super::otel::fill_from(env, &mut file.telemetry);
     Some(Config {
         listen: listen?,
-        admin: Admin { listen: admin? },
+        tls,
+        admin: Admin { listen: admin?, tls: admin_tls },
         public_url,
         data_dir: below(folder, &file.data_dir),
         allowed_origins: file.allowed_origins,
@@ -188,6 +191,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         telemetry: file.telemetry,
         mcp_servers,
         files: gathered.sources.0.clone(),
+        certificates: std::mem::take(&mut checker.read),
         digest: gathered.digest.clone(),
     })
 }

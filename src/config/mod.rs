@@ -17,6 +17,7 @@ mod schema;
 mod sections;
 mod server;
 mod suggest;
+mod tls;
 mod tree;
 mod watch;
 
@@ -30,10 +31,11 @@ pub use self::env::Env;
 pub use self::problem::Problem;
 pub use self::schema::json_schema;
 pub use self::sections::Limits;
-pub use self::server::{Era, Server, ServerId, Session, ToolSettings, Transport};
+pub use self::server::{Era, Server, ServerId, Session, ToolSettings, Transport, Wire};
 pub use self::watch::watch;
 pub use crate::secret::Secret;
 use crate::telemetry;
+use crate::tls::ServerTls;
 use crate::{audit, inspect, policy};
 
 /// The whole configuration, checked: variables expanded, secrets read, paths relative to the file resolved.
@@ -41,6 +43,8 @@ use crate::{audit, inspect, policy};
 pub struct Config {
     /// Address that agents connect to.
     pub listen: SocketAddr,
+    /// The certificate of that listener; without one it speaks plain HTTP.
+    pub tls: Option<ServerTls>,
     /// The listener for health and metrics.
     pub admin: Admin,
     /// The gateway's URL as agents see it.
@@ -64,14 +68,17 @@ pub struct Config {
     /// The backends, in the order of the files.
     pub mcp_servers: IndexMap<ServerId, Server>,
     files: Vec<PathBuf>,
+    certificates: Vec<PathBuf>,
     digest: String,
 }
 
 /// The listener for health and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     /// Its address.
     pub listen: SocketAddr,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub tls: Option<ServerTls>,
 }
 
 impl Config {
@@ -96,9 +103,11 @@ impl Config {
         &self.digest
     }
 
-    /// What [`watch`] should look at: the files of the configuration and the folders of policy and entities.
+    /// What [`watch`] should look at: the files of the configuration, those with certificates and keys,
+    /// and the folders of policy and entities.
     pub fn watched(&self) -> Vec<PathBuf> {
         let mut paths = self.files.clone();
+        paths.extend(self.certificates.iter().cloned());
         paths.push(self.policies.folder.clone());
         paths.extend(self.policies.entities.clone());
         paths

@@ -14,7 +14,10 @@ impl Config {
         };
         let differs = [
             ("listen", self.listen != next.listen),
-            ("admin", self.admin != next.admin),
+            ("admin", self.admin.listen != next.admin.listen),
+            // Which certificate it is may change at any time.
+            ("tls", self.tls.is_some() != next.tls.is_some()),
+            ("admin.tls", self.admin.tls.is_some() != next.admin.tls.is_some()),
             ("publicUrl", self.public_url != next.public_url),
             ("dataDir", self.data_dir != next.data_dir),
             ("allowedOrigins", self.allowed_origins != next.allowed_origins),

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::server::ServerEntry;
+use super::tls::ListenerTls;
 use crate::telemetry;
 use crate::{audit, inspect, policy};
 
@@ -18,6 +19,8 @@ use crate::{audit, inspect, policy};
 pub(super) struct File {
     /// Address that agents connect to.
     pub(super) listen: String,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub(super) tls: Option<ListenerTls>,
     /// The listener for health and metrics.
     pub(super) admin: AdminEntry,
     /// The gateway's URL as agents see it, when a proxy stands in front.
@@ -53,6 +56,7 @@ impl Default for File {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8765".into(),
+            tls: None,
             admin: AdminEntry::default(),
             public_url: None,
             data_dir: "./data".into(),
@@ -77,11 +81,13 @@ impl Default for File {
 pub(super) struct AdminEntry {
     /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub(super) listen: String,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub(super) tls: Option<ListenerTls>,
 }
 
 impl Default for AdminEntry {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8766".into() }
+        Self { listen: "127.0.0.1:8766".into(), tls: None }
     }
 }
 

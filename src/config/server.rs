@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use super::tls::BackendTls;
 use crate::secret::Secret;
+use crate::tls::ClientTls;
 
 /// The longest id: together with a tool's name it has to fit into the 64 characters that models accept.
 const ID_LENGTH: usize = 32;
@@ -101,8 +103,9 @@ pub(super) enum Type {
     #[serde(rename = "http", alias = "streamable-http", alias = "streamableHttp")]
     Http,
     #[serde(rename = "sse")]
-    #[schemars(skip)]
     Sse,
+    #[serde(rename = "ws", alias = "websocket")]
+    WebSocket,
 }
 
 /// One entry of `mcpServers`: either `command` or `url`, and our settings.
@@ -123,11 +126,14 @@ pub(super) struct ServerEntry {
     pub(super) env: IndexMap<String, Secret>,
     /// Its working directory, relative to this file.
     pub(super) cwd: Option<PathBuf>,
-    /// The endpoint of a Streamable HTTP server.
+    /// The endpoint of a server: `http://` or `https://` for Streamable HTTP (or, with `type: sse`, for HTTP+SSE),
+    /// `ws://` or `wss://` for a WebSocket.
     pub(super) url: Option<String>,
     /// Headers for each request to it.
     #[schemars(with = "std::collections::BTreeMap<String, Secret>")]
     pub(super) headers: IndexMap<String, Secret>,
+    /// Whom to trust and who we are, where the system's certificates are not meant.
+    pub(super) tls: Option<BackendTls>,
     /// Which protocol era it speaks.
     pub(super) era: Era,
     /// Longest time for one call, in milliseconds.
@@ -174,6 +180,12 @@ enum TypeName {
     StreamableHttp,
     #[serde(rename = "streamableHttp")]
     StreamableHttpCamel,
+    #[serde(rename = "sse")]
+    Sse,
+    #[serde(rename = "ws")]
+    Ws,
+    #[serde(rename = "websocket")]
+    WebSocket,
 }
 
 impl Default for ServerEntry {
@@ -186,6 +198,7 @@ impl Default for ServerEntry {
             cwd: None,
             url: None,
             headers: IndexMap::new(),
+            tls: None,
             era: Era::default(),
             timeout_ms: 60_000,
             start_timeout_ms: 30_000,
@@ -203,6 +216,17 @@ impl Default for ServerEntry {
     }
 }
 
+/// What is spoken at a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// Streamable HTTP.
+    StreamableHttp,
+    /// HTTP+SSE, the deprecated transport of 2024-11-05.
+    EventStream,
+    /// A WebSocket with subprotocol `mcp`.
+    WebSocket,
+}
+
 /// How to reach a backend.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Transport {
@@ -217,12 +241,16 @@ pub enum Transport {
         /// Its working directory, made absolute or relative to ours; ours when absent.
         cwd: Option<PathBuf>,
     },
-    /// A Streamable HTTP endpoint.
+    /// A server at a URL.
     Http {
+        /// What is spoken there.
+        wire: Wire,
         /// The endpoint.
         url: Url,
         /// Headers for each request; names and values are valid HTTP.
         headers: IndexMap<String, Secret>,
+        /// Whom to trust and who we are, where the system's certificates are not meant.
+        tls: Option<ClientTls>,
     },
 }
 
@@ -237,8 +265,10 @@ impl fmt::Debug for Transport {
                 .field("env", &env.keys().collect::<Vec<_>>())
                 .field("cwd", cwd)
                 .finish(),
-            Self::Http { url, headers } => f
+            Self::Http { wire, url, headers, tls } => f
                 .debug_struct("Http")
+                .field("wire", wire)
+                .field("tls", tls)
                 .field("url", &format!("{}{}", url.origin().ascii_serialization(), url.path()))
                 .field("headers", &headers.keys().collect::<Vec<_>>())
                 .finish(),

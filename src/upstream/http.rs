@@ -38,16 +38,7 @@ impl HttpLink {
         limit: usize,
         client: reqwest::Client,
     ) -> Result<Self, Error> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in given {
-            let name = HeaderName::try_from(name.as_str())
-                .map_err(|_| Error::Unusable(format!("`{name}` is not a header name")))?;
-            let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| {
-                Error::Unusable(format!("the value of header `{name}` has other than visible ASCII"))
-            })?;
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
+        let mut headers = given_headers(given)?;
         headers.insert(ACCEPT, BOTH);
         headers.insert(CONTENT_TYPE, JSON);
         Ok(Self { client, url, headers, session: Arc::default(), next: AtomicU64::new(1), limit })
@@ -126,7 +117,22 @@ impl HttpLink {
     }
 }
 
-fn network(error: &reqwest::Error) -> Error {
+/// The headers of the configuration. Their values may be credentials.
+pub(super) fn given_headers(given: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let name = HeaderName::try_from(name.as_str())
+            .map_err(|_| Error::Unusable(format!("`{name}` is not a header name")))?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| {
+            Error::Unusable(format!("the value of header `{name}` has other than visible ASCII"))
+        })?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+pub(super) fn network(error: &reqwest::Error) -> Error {
     // `without_url` texts still name hosts; the kind is enough to act on.
     if error.is_timeout() {
         Error::Timeout
@@ -137,7 +143,7 @@ fn network(error: &reqwest::Error) -> Error {
     }
 }
 
-fn media_type(response: &Response) -> Option<&str> {
+pub(super) fn media_type(response: &Response) -> Option<&str> {
     let value = response.headers().get(CONTENT_TYPE)?.to_str().ok()?;
     value.split(';').next().map(str::trim)
 }
@@ -189,7 +195,7 @@ impl HttpBody {
                     if *seen > MAX_EVENTS && self.id != 0 {
                         return Err(Error::Garbage("an endless stream of events".into()));
                     }
-                    if let Some(inbound) = one_event(&event, self.id, self.limit)? {
+                    if let Some(inbound) = one_event(&event.data, self.id, self.limit)? {
                         return Ok(inbound);
                     }
                 }

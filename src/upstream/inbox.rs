@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::http::HttpBody;
-use super::stdio::StdioInbox;
+use super::pipe::PipeInbox;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// One message of a backend, raw.
@@ -24,8 +24,8 @@ pub enum Inbound {
 /// The stream of one request's frames. Dropping it before the end cancels the request.
 #[derive(Debug)]
 pub(super) enum Inbox {
-    /// From a process.
-    Stdio(StdioInbox),
+    /// From a connection that many requests share.
+    Pipe(PipeInbox),
     /// From an HTTP response.
     Http(Box<HttpBody>),
 }
@@ -33,7 +33,7 @@ pub(super) enum Inbox {
 impl Inbox {
     pub(super) async fn next(&mut self) -> Result<Inbound, Error> {
         match self {
-            Self::Stdio(inbox) => inbox.next().await,
+            Self::Pipe(inbox) => inbox.next().await,
             Self::Http(body) => body.next().await,
         }
     }

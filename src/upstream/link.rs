@@ -1,10 +1,10 @@
-//! One connection to one backend, over either transport.
+//! One connection to one backend, over any transport.
 
 use super::http::HttpLink;
 use super::inbox::Inbox;
 use super::outgoing::Outgoing;
-use super::stdio::StdioLink;
-use super::{Endpoint, Error, Target};
+use super::pipe::{Carrier, Pipe};
+use super::{Endpoint, Error, Target, Wire, event_stream, stdio, websocket};
 use crate::mcp::Edition;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -29,15 +29,21 @@ pub(super) struct Surroundings {
 /// A live connection.
 #[derive(Debug)]
 pub(super) enum Link {
-    Stdio(StdioLink),
+    Pipe(Pipe),
     Http(HttpLink),
 }
 
 impl Link {
     pub(super) fn open(target: &Target, around: &Surroundings) -> Result<Self, Error> {
         match &target.endpoint {
-            Endpoint::Stdio { .. } => StdioLink::spawn(target, around).map(Self::Stdio),
-            Endpoint::Http { url, headers } => {
+            Endpoint::Stdio { .. } => stdio::spawn(target, around).map(Self::Pipe),
+            Endpoint::Remote { wire: Wire::EventStream, url, headers, .. } => {
+                event_stream::open(target, (url, headers), around).map(Self::Pipe)
+            }
+            Endpoint::Remote { wire: Wire::WebSocket, url, headers, .. } => {
+                websocket::open(target, (url, headers), around).map(Self::Pipe)
+            }
+            Endpoint::Remote { wire: Wire::StreamableHttp, url, headers, .. } => {
                 HttpLink::new(url.clone(), headers, target.response_bytes, around.http.clone())
                     .map(Self::Http)
             }
@@ -47,7 +53,7 @@ impl Link {
     /// Sends a request; frames come through the inbox.
     pub(super) async fn request(&self, out: &Outgoing, edition: Edition) -> Result<Inbox, Error> {
         match self {
-            Self::Stdio(link) => link.request(out).await.map(Inbox::Stdio),
+            Self::Pipe(pipe) => pipe.request(out).await.map(Inbox::Pipe),
             Self::Http(link) => link.request(out, edition).await.map(|body| Inbox::Http(Box::new(body))),
         }
     }
@@ -55,7 +61,7 @@ impl Link {
     /// A fresh request id; requests are built with it before they are sent.
     pub(super) fn next_id(&self) -> u64 {
         match self {
-            Self::Stdio(link) => link.next_id(),
+            Self::Pipe(pipe) => pipe.next_id(),
             Self::Http(link) => link.next_id(),
         }
     }
@@ -63,7 +69,7 @@ impl Link {
     /// Sends an already numbered request.
     pub(super) async fn send(&self, id: u64, out: &Outgoing, edition: Edition) -> Result<Inbox, Error> {
         match self {
-            Self::Stdio(link) => link.send(id, out).await.map(Inbox::Stdio),
+            Self::Pipe(pipe) => pipe.send(id, out).await.map(Inbox::Pipe),
             Self::Http(link) => link.send(id, out, edition).await.map(|body| Inbox::Http(Box::new(body))),
         }
     }
@@ -72,15 +78,25 @@ impl Link {
     pub(super) async fn notify(&self, method: &str, edition: Edition) -> Result<(), Error> {
         let text = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"}}");
         match self {
-            Self::Stdio(link) => link.write(text).await,
+            Self::Pipe(pipe) => pipe.write(text).await,
             Self::Http(link) => link.post_notification(text, edition).await,
         }
     }
 
-    /// Keeps the HTTP session id that `initialize` answered with.
+    /// Whether many requests share one connection, on which a server also says what nobody asked.
+    pub(super) fn is_pipe(&self) -> bool {
+        matches!(self, Self::Pipe(_))
+    }
+
+    /// Whether the transport itself belongs to the legacy era.
+    pub(super) fn is_legacy_only(&self) -> bool {
+        matches!(self, Self::Pipe(pipe) if pipe.carrier() == Carrier::EventStream)
+    }
+
+    /// Whether the connection has ended.
     pub(super) fn is_closed(&self) -> bool {
         match self {
-            Self::Stdio(link) => link.is_closed(),
+            Self::Pipe(pipe) => pipe.is_closed(),
             Self::Http(_) => false,
         }
     }

@@ -2,16 +2,19 @@
 
 mod cleared;
 mod error;
+mod event_stream;
 mod http;
 mod inbox;
 mod link;
 mod listing;
 mod outgoing;
 mod peer;
+mod pipe;
 mod server;
 mod sse;
 mod stdio;
 mod target;
+mod websocket;
 
 pub use cleared::{ClearedCall, Destination, Unclear};
 pub use error::Error;
@@ -19,5 +22,5 @@ pub use inbox::{Answer, Inbound};
 pub use listing::Listing;
 pub use outgoing::{Hop, LogLevel};
 pub use server::{Event, Health, Upstream};
-pub use sse::SseParser;
-pub use target::{Endpoint, EraChoice, SessionMode, Target};
+pub use sse::{SseEvent, SseParser};
+pub use target::{Endpoint, EraChoice, SessionMode, Target, Wire};

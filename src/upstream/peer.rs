@@ -44,10 +44,12 @@ impl Peer {
                 Probe::Modern(result) => Probe::Modern(result),
                 Probe::Legacy => return Err(Error::Handshake("it does not speak 2026-07-28".into())),
             },
+            // A server of 2024-11-05's transport may hang up on what it does not know; none speaks modern.
+            EraChoice::Auto if link.is_legacy_only() => Probe::Legacy,
             EraChoice::Auto => match timeout(PROBE, probe(&link)).await {
                 Ok(Ok(found)) => found,
                 // A process may exit on, or ignore, what it does not know. HTTP failures decide nothing.
-                Ok(Err(Error::Closed)) | Err(_) if matches!(link, Link::Stdio(_)) => Probe::Legacy,
+                Ok(Err(Error::Closed)) | Err(_) if link.is_pipe() => Probe::Legacy,
                 Ok(Err(e)) => return Err(e),
                 Err(_) => return Err(Error::Timeout),
             },
@@ -116,7 +118,7 @@ impl Peer {
                 .is_some_and(|c| c.get("listChanged") == Some("true"))
         });
         let (link, edition, unasked) = (self.link.clone(), self.edition, around.unasked.clone());
-        if !changes || (matches!(*link, Link::Stdio(_)) && edition.era() == Era::Legacy) {
+        if !changes || (link.is_pipe() && edition.era() == Era::Legacy) {
             return;
         }
         // Only weakly: the peer's drop must close the link.

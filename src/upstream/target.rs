@@ -1,5 +1,6 @@
 //! Where a backend is and how it wants to be treated, resolved from configuration.
 
+use crate::tls::ClientTls;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,12 +19,16 @@ pub enum Endpoint {
         /// Its working directory.
         cwd: Option<PathBuf>,
     },
-    /// A Streamable HTTP endpoint.
-    Http {
+    /// A server at an URL.
+    Remote {
+        /// What is spoken there.
+        wire: Wire,
         /// The endpoint.
         url: url::Url,
         /// Headers sent with each request; may hold secrets.
         headers: Vec<(String, String)>,
+        /// Whom to trust, and who we are, where the system's own certificates are not meant.
+        tls: Option<ClientTls>,
     },
 }
 
@@ -32,9 +37,20 @@ impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stdio { command, .. } => write!(f, "stdio `{command}`"),
-            Self::Http { url, .. } => write!(f, "http {}", url.origin().ascii_serialization()),
+            Self::Remote { wire, url, .. } => write!(f, "{wire:?} {}", url.origin().ascii_serialization()),
         }
     }
+}
+
+/// What a server at an URL speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// Streamable HTTP, of either era.
+    StreamableHttp,
+    /// HTTP+SSE of 2024-11-05.
+    EventStream,
+    /// A WebSocket with subprotocol `mcp`.
+    WebSocket,
 }
 
 /// Which era a backend speaks.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Down only: nobody imports a room above.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("main", &["cli"]),
     ("cli", &["app", "audit", "clock", "config", "demo", "identity", "inspect", "policy", "telemetry"]),
     (
@@ -23,24 +23,26 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "policy",
             "route",
             "telemetry",
+            "tls",
             "upstream",
         ],
     ),
     ("api", &["app"]),
-    ("http", &["gateway", "identity", "mcp", "route", "telemetry", "upstream"]),
+    ("http", &["gateway", "identity", "mcp", "route", "telemetry", "tls", "upstream"]),
     (
         "gateway",
         &["audit", "clock", "identity", "inspect", "mcp", "policy", "route", "telemetry", "upstream"],
     ),
     ("route", &["mcp", "upstream"]),
-    ("upstream", &["audit", "inspect", "mcp", "policy"]),
+    ("upstream", &["audit", "inspect", "mcp", "policy", "tls"]),
     ("policy", &["identity"]),
-    ("config", &["audit", "inspect", "policy", "secret", "telemetry"]),
+    ("config", &["audit", "inspect", "policy", "secret", "telemetry", "tls"]),
     ("telemetry", &["audit", "secret"]),
     ("identity", &["clock", "secret"]),
     ("inspect", &[]),
     ("audit", &["clock"]),
     ("mcp", &[]),
+    ("tls", &[]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -79,7 +79,9 @@ mcpServers:
     assert_eq!(args, &["server.js", "--port", "8080", "1.10", "yes"], "numbers stay as they are written");
     assert_eq!((env["K"].expose(), env["PORT"].expose()), ("hunter2", "0042"));
     assert!(cwd.is_some());
-    let Transport::Http { url, headers } = &config.mcp_servers["web"].transport else { panic!("not http") };
+    let Transport::Http { url, headers, .. } = &config.mcp_servers["web"].transport else {
+        panic!("not http")
+    };
     assert_eq!((url.host_str(), headers["Authorization"].expose()), (Some("mcp.example"), "Bearer hunter2"));
     assert!(!format!("{config:?}").contains("hunter2"), "debug output holds a secret");
 }
@@ -98,7 +100,7 @@ mcpServers:
   both: { command: x, url: https://mcp.example/mcp }
   none:
     labels: [a]
-  old: { type: sse, url: https://mcp.example/sse }
+  old: { type: sse, url: ws://mcp.example/sse }
   wrong: { url: ftp://mcp.example, era: moderm, session: [], headers: { mcp-name: x, \"a b\": y } }
   args: { url: https://mcp.example, args: [a], autoApprove: [x], timeout: 5 }
 telemetry: { otlp: { sampleRatio: 2, endpoint: nowhere }, log: { level: infoo, format: xml } }
@@ -112,7 +114,7 @@ telemetry: { otlp: { sampleRatio: 2, endpoint: nowhere }, log: { level: infoo, f
         "sealgate.yaml:8:3: `Bad_Id` cannot be the id of a server (lower-case letters, digits and hyphens, at most 32, no hyphen at the ends)",
         "sealgate.yaml:9:3: server `both` has both `command` and `url` (keep one of them)",
         "sealgate.yaml:10:3: server `none` has neither `command` nor `url` (write `command` for a program, or `url` for an endpoint)",
-        "sealgate.yaml:12:16: type `sse` is not supported (the old HTTP+SSE transport is not spoken: use the server's Streamable HTTP endpoint)",
+        "sealgate.yaml:12:26: `url` is not an http or https URL (for instance `https://host/mcp`)",
         "sealgate.yaml:13:17: `url` is not an http or https URL (for instance `https://host/mcp`)",
         "sealgate.yaml:13:41: `moderm` is not known here (did you mean `modern`?)",
         "sealgate.yaml:13:49: expected one of `shared`, `perPrincipal`, `per_principal`, found a list",

@@ -31,3 +31,4 @@ mod raw_http;
 mod refusals;
 mod silent_backend;
 mod telemetry_export;
+mod transports;

@@ -1,0 +1,51 @@
+//! From configured backends to running ones.
+
+use super::{StartError, backends};
+use crate::config::{self, Config};
+use crate::tls::ClientTls;
+use crate::upstream::{Endpoint, Event, Upstream};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+/// One client for all backends: pooled connections, no redirects (a redirect could leave the allow-listed
+/// host), no proxies from the environment.
+pub(super) fn http_client(tls: &ClientTls) -> Result<reqwest::Client, StartError> {
+    let tls = tls.config(&[b"h2", b"http/1.1"]).map_err(|_| StartError::HttpClient)?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        // A peer that vanished without a word is found by the system.
+        .tcp_keepalive(Duration::from_secs(30))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(256)
+        .connect_timeout(Duration::from_secs(10))
+        .build()
+        .map_err(|_| StartError::HttpClient)
+}
+
+/// Backends of the configuration: those that have not changed are kept as they are.
+pub(super) fn connect(
+    config: &Config,
+    running: &HashMap<String, Arc<Upstream>>,
+    http: &reqwest::Client,
+    tracker: &TaskTracker,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Result<HashMap<String, Arc<Upstream>>, StartError> {
+    let enabled = config.mcp_servers.iter().filter(|(_, server)| !server.disabled);
+    let start = |(id, server): (&config::ServerId, &config::Server)| {
+        let target = backends::target(id.as_str(), server, config.limits.response_bytes);
+        if let Some(same) = running.get(id.as_str()).filter(|old| *old.target() == target) {
+            return Ok((id.as_str().to_owned(), same.clone()));
+        }
+        let http = match &target.endpoint {
+            Endpoint::Remote { tls: Some(tls), .. } => http_client(tls)?,
+            Endpoint::Remote { .. } | Endpoint::Stdio { .. } => http.clone(),
+        };
+        Ok((id.as_str().to_owned(), Upstream::start(target, http, tracker, events.clone())))
+    };
+    enabled.map(start).collect()
+}

@@ -1,0 +1,5 @@
+//! The transports on both sides, over real sockets.
+
+mod backend;
+mod tls;
+mod upstream;
