@@ -90,11 +90,12 @@ impl Gateway {
     ///
     /// # Errors
     /// Refuses what is not permitted, not clean, not routable, or not recordable.
-    pub async fn serve(self: &Arc<Self>, caller: &SharedCaller, call: Call) -> Result<Reply, Refusal> {
+    pub async fn serve(self: &Arc<Self>, caller: &SharedCaller, mut call: Call) -> Result<Reply, Refusal> {
         if call.method.kind() == Answerer::Liveness {
             return Ok(Reply::empty(call.edition));
         }
         let rules = self.rules.load_full();
+        watch::clean(&rules, &mut call.trace);
         let span = watch::call_span(&call);
         let judgement = watch::stage_span(&span, "judge").in_scope(|| judge(&rules, caller, call)); // pure
         watch::name(&span, &judgement);

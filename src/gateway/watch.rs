@@ -2,12 +2,17 @@
 
 use super::judge::Judgement;
 use super::reply::Status;
-use super::{Call, Trace};
+use super::{Call, Rules, Trace};
 use crate::mcp::{Era, Method};
 use crate::route::Target;
 use crate::telemetry::{Metrics, context, semconv};
 use std::time::Duration;
 use tracing::{Span, field::Empty, info_span};
+
+/// Drops a `tracestate` with personal or secret data in it: it goes on to backends and to the collector.
+pub(super) fn clean(rules: &Rules, trace: &mut Trace) {
+    trace.state = trace.state.take().filter(|state| rules.inspector.redact_text(state) == state.as_str());
+}
 
 /// The span of a call towards the agent. Its parent is what the agent sent.
 pub(super) fn call_span(call: &Call) -> Span {
@@ -47,13 +52,25 @@ pub(super) fn name(span: &Span, judgement: &Judgement) {
     if method == Method::ToolsCall {
         span.record(semconv::GEN_AI_OPERATION_NAME, semconv::EXECUTE_TOOL);
     }
-    let (key, shown) = match judgement.found.as_ref().map(|f| &f.target) {
-        Some(Target::Tool(tool)) => (semconv::GEN_AI_TOOL_NAME, tool),
-        Some(Target::Prompt(prompt)) => (semconv::GEN_AI_PROMPT_NAME, prompt),
-        _ => return,
-    };
-    span.record(key, shown.as_str());
-    span.record(semconv::OTEL_NAME, format!("{} {shown}", method.as_str()).as_str());
+    if let Some((key, shown)) = named(judgement) {
+        span.record(key, shown);
+        context::rename(span, full_name(judgement));
+    }
+}
+
+/// The tool or prompt that a call names, if the catalog has it.
+fn named(judgement: &Judgement) -> Option<(&'static str, &str)> {
+    match &judgement.found.as_ref()?.target {
+        Target::Tool(tool) => Some((semconv::GEN_AI_TOOL_NAME, tool)),
+        Target::Prompt(prompt) => Some((semconv::GEN_AI_PROMPT_NAME, prompt)),
+        Target::Resource { .. } => None,
+    }
+}
+
+/// `{mcp.method.name} {target}`, or the method alone.
+fn full_name(judgement: &Judgement) -> String {
+    let method = judgement.call.method.as_str();
+    named(judgement).map_or_else(|| method.to_owned(), |(_, shown)| format!("{method} {shown}"))
 }
 
 /// The span of one stage.
@@ -69,7 +86,7 @@ pub(super) fn backend_span(parent: &Span, judgement: &Judgement) -> (Span, Trace
         target: "sealgate::gateway",
         parent: parent,
         "backend",
-        { semconv::OTEL_NAME } = method,
+        { semconv::OTEL_NAME } = full_name(judgement).as_str(),
         { semconv::OTEL_KIND } = "client",
         { semconv::OTEL_STATUS_CODE } = Empty,
         { semconv::MCP_METHOD_NAME } = method,

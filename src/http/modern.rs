@@ -94,16 +94,38 @@ pub(super) fn trace(given: Option<&Object<'_>>, headers: &HeaderMap) -> Trace {
         let in_meta = given.and_then(|m| m.str(key)).map(std::borrow::Cow::into_owned);
         in_meta.or_else(|| headers.get(key).and_then(|v| v.to_str().ok()).map(str::to_owned))
     };
-    let parent = read("traceparent").filter(|p| p.len() <= 128 && is_traceparent(p));
+    let parent = read("traceparent").and_then(|p| traceparent(&p));
     let state = parent.as_ref().and_then(|_| read("tracestate")).filter(|s| s.len() <= 512 && s.is_ascii());
     Trace { parent, state }
 }
 
-/// `version-trace_id-parent_id-flags`, hexadecimal and not all zero (W3C Trace Context §3.2.2).
-fn is_traceparent(text: &str) -> bool {
+/// `version-trace_id-parent_id-flags`, hexadecimal and not all zero (W3C Trace Context §3.2.2), as version 00
+/// writes it: what a later version adds could be anything.
+fn traceparent(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, parent, flags, ..] = parts.as_slice() else { return false };
+    let [version, trace, parent, flags, more @ ..] = parts.as_slice() else { return None };
     let hex = |s: &str, n| s.len() == n && s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let zero = |s: &str| s.bytes().all(|b| b == b'0');
-    hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2) && !zero(trace) && !zero(parent)
+    let known = hex(version, 2) && *version != "ff" && (*version != "00" || more.is_empty());
+    let valid = known && hex(trace, 32) && hex(parent, 16) && hex(flags, 2) && !zero(trace) && !zero(parent);
+    valid.then(|| format!("00-{trace}-{parent}-{flags}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::traceparent;
+
+    #[test]
+    fn a_traceparent_is_read_strictly_and_passed_on_as_version_00() {
+        let ids = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let good = format!("00-{ids}");
+        assert_eq!(traceparent(&good), Some(good.clone()));
+        assert_eq!(traceparent(&format!("cc-{ids}-of a later version")), Some(good));
+        for bad in
+            [format!("00-{ids}-more"), format!("ff-{ids}"), format!("0-{ids}"), ids.to_owned(), String::new()]
+        {
+            assert_eq!(traceparent(&bad), None, "{bad}");
+        }
+        assert_eq!(traceparent("00-00000000000000000000000000000000-b7ad6b7169203331-01"), None);
+    }
 }

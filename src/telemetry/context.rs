@@ -54,6 +54,13 @@ pub fn adopt(span: &tracing::Span, traceparent: Option<&str>, tracestate: Option
     }
 }
 
+/// Gives a span that may have begun another name; recording `otel.name` works before the beginning only.
+pub fn rename(span: &tracing::Span, name: String) {
+    if !span.is_disabled() {
+        span.context().span().update_name(name);
+    }
+}
+
 /// `traceparent` and `tracestate` (may be empty) for a backend, so that its spans join under `span`. `None`
 /// when no traces are made: what the agent sent is then passed on as it is.
 pub fn inject(span: &tracing::Span) -> Option<(String, String)> {

@@ -201,6 +201,12 @@ impl Gate {
         rustix::process::Pid::from_child(&self.child)
     }
 
+    /// Ends the process as a service manager does (SIGTERM); whether it ended well.
+    pub fn stop(&mut self) -> bool {
+        let told = rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM);
+        told.is_ok() && self.child.wait().is_ok_and(|status| status.success())
+    }
+
     /// Ends the process at once (SIGKILL).
     pub fn kill(&mut self) {
         let _ = self.child.kill();
