@@ -14,6 +14,7 @@ pub mod mcp;
 pub mod policy;
 pub mod route;
 pub mod secret;
+pub mod stdio;
 pub mod telemetry;
 pub mod tls;
 pub mod upstream;

@@ -6,6 +6,7 @@ mod inspect;
 mod output;
 mod quickstart;
 mod serve;
+mod stdio;
 mod token;
 
 use crate::config::Problem;
@@ -32,6 +33,9 @@ enum Verb {
     Serve(serve::Options),
     /// Load all that `serve` loads, list every problem, and bind nothing.
     Check(check::Options),
+    /// Be a local MCP server over standard input and output, for agents that start one: what they say goes through a
+    /// gateway.
+    Stdio(stdio::Options),
     /// Make, list and revoke bearer tokens.
     #[command(subcommand)]
     Token(token::Verb),
@@ -93,6 +97,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Quickstart(options) => quickstart::run(&options),
         Verb::Serve(options) => serve::run(&options),
         Verb::Check(options) => check::run(&options),
+        Verb::Stdio(options) => stdio::run(&options),
         Verb::Token(verb) => token::run(&verb),
         Verb::Audit(verb) => audit::run(&verb),
         Verb::Inspect(options) => inspect::run(&options),

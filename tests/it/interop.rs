@@ -88,6 +88,38 @@ fn rmcp_works_with_the_quickstart_in_both_eras() {
     }
 }
 
+/// Clients that start `sealgate stdio` as a local server, which carries everything to a running gateway.
+fn bridged(work: impl FnOnce(&Target, &Path)) {
+    script::require_installed();
+    let gateway = Gateway::quickstart();
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, gateway.token("employee")).unwrap();
+    let command = [SEALGATE, "stdio", "--url", &gateway.endpoint(), "--token-file", token.to_str().unwrap()];
+    let target = Target::Stdio(command.map(str::to_owned).into());
+    gateway.explain(|| work(&target, &script::profile("quickstart")));
+}
+
+#[test]
+fn clients_with_sessions_reach_a_gateway_through_standard_input_and_output() {
+    bridged(|target, expect| {
+        for client in [Client::TypeScript1, Client::TypeScript2, Client::Python, Client::FastMcp] {
+            script::run(client, Era::Legacy, target, expect);
+        }
+        rmcp_client::run(Era::Legacy, target, expect);
+    });
+}
+
+#[test]
+fn clients_without_sessions_reach_a_gateway_through_standard_input_and_output() {
+    bridged(|target, expect| {
+        script::run(Client::TypeScript2, Era::Modern, target, expect);
+        script::run(Client::Python, Era::Auto, target, expect);
+        script::run(Client::FastMcp, Era::Modern, target, expect);
+        rmcp_client::run(Era::Modern, target, expect);
+    });
+}
+
 /// A client in its eras against the demo servers alone: what fails here is no fault of the gateway.
 fn demo(client: Client, eras: &[Era]) {
     script::require_installed();

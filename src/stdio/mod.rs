@@ -1,0 +1,7 @@
+//! How does a local agent speak over standard input and output? To a gateway of its own, or to one elsewhere.
+
+mod exchange;
+mod lines;
+mod remote;
+
+pub use remote::{Remote, Unreachable};
