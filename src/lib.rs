@@ -1,6 +1,7 @@
 //! Sealgate.
 pub mod api;
 pub mod app;
+pub mod approval;
 pub mod audit;
 pub mod cli;
 pub mod clock;

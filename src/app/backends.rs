@@ -1,8 +1,9 @@
 //! From configured backends to what the transports, the catalog and policy need to know of them.
 
-use crate::config::{self, Server, Transport};
+use crate::config::{self, Config, Server, Transport};
+use crate::inspect::{Direction, Inspector};
 use crate::mcp::Object;
-use crate::policy::{PromptModel, ServerModel, ToolModel};
+use crate::policy::{Abilities, PromptModel, RedactMode, ServerModel, ToolModel};
 use crate::route::{Catalog, Entry};
 use crate::upstream::{Endpoint, EraChoice, SessionMode, Target, Wire};
 use std::collections::BTreeMap;
@@ -45,6 +46,18 @@ pub(super) fn target(id: &str, server: &Server, response_bytes: usize) -> Target
         start_timeout: server.start_timeout,
         concurrency: server.concurrency,
         response_bytes,
+    }
+}
+
+/// What policies may ask for here.
+pub(super) fn abilities(config: &Config, inspector: &Inspector) -> Abilities {
+    let off: Vec<&str> = Direction::ALL.iter().flat_map(|way| inspector.disabled(*way)).collect();
+    let on = inspector.detectors().filter(|kind| !off.contains(kind));
+    Abilities {
+        detectors: on.map(str::to_owned).collect(),
+        modes: [RedactMode::Mask, RedactMode::Block].into(),
+        receivers: config.policies.notify.keys().cloned().collect(),
+        approvals: true,
     }
 }
 

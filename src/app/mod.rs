@@ -4,18 +4,21 @@ mod backends;
 mod connect;
 mod keys;
 mod listeners;
+mod notices;
 mod registry;
 mod report;
 mod status;
+mod votes;
 
 pub use report::{BackendReport, Trial};
 pub use status::{Ready, Status};
 
 use crate::api;
+use crate::approval::Approvals;
 use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
-use crate::gateway::Gateway;
+use crate::gateway::{Duties, Gateway};
 use crate::http::{Edge, Limits, Origins, Parts, routes};
 use crate::identity::Tokens;
 use crate::inspect::Inspector;
@@ -69,6 +72,12 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Approvals cannot be kept.
+    #[error("the approvals cannot be opened")]
+    Approvals(#[from] crate::approval::Error),
+    /// What is put in force cannot be kept, so no decision could be made again.
+    #[error("the policies in force cannot be kept in the data folder")]
+    Unkept(#[from] crate::policy::StoreError),
     /// What is put in force cannot be recorded.
     #[error("the audit log cannot record the start")]
     Unrecorded(#[source] crate::audit::Unrecorded),
@@ -114,9 +123,17 @@ impl App {
         let Listeners { agents, admin, addresses, certificates } = Listeners::bind(&config).await?;
         let cursors = CursorKey::random().ok_or(StartError::Random)?;
 
+        let approvals = Arc::new(Approvals::open(&config.data_dir, keys.commitment(), clock.clone())?);
         let (registry, rules) = Registry::start(&config, file, inspector, keys, (&tracker, &metrics)).await?;
+        registry.keep(&rules)?;
         log.append(registry.opening_record()).await.map_err(StartError::Unrecorded)?;
-        let gateway = Arc::new(Gateway::new(rules, log.clone(), clock, cursors, metrics.clone()));
+        let (notices, waiting) = tokio::sync::mpsc::channel(notices::WAITING);
+        let courier =
+            notices::Courier::new(&config.policies.notify, registry.http(), log.clone(), clock.clone())?;
+        courier.run(waiting, &tracker, closing.clone());
+        tracker.spawn(votes::run(approvals.clone(), log.clone(), stop.clone()));
+        let duties = Duties::new(approvals, notices);
+        let gateway = Arc::new(Gateway::new(rules, log.clone(), clock, cursors, (metrics.clone(), duties)));
         registry.run(gateway.clone(), certificates, stop.clone());
 
         let edge = Arc::new(edge(&config, addresses.0, gateway.clone(), tokens.clone(), &tracker));

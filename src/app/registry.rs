@@ -10,7 +10,7 @@ use crate::audit::{Draft, Kind};
 use crate::config::{self, Config, Problem};
 use crate::gateway::{Gateway, Parts, Rules};
 use crate::inspect::{Direction, Filtered, Inspector, Subject};
-use crate::policy::Policies;
+use crate::policy::{Changes, Policies, Store, StoreError};
 use crate::route::{Catalog, Source};
 use crate::telemetry::Metrics;
 use crate::tls::ClientTls;
@@ -149,6 +149,18 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps what the first rules were made from, and notes that they are in force.
+    pub(super) fn keep(&self, rules: &Rules) -> Result<(), StoreError> {
+        let store = Store::of(&self.lock().makings.config.data_dir);
+        store.keep(&rules.policies)?;
+        store.point(rules.policies.digests())
+    }
+
+    /// The client that all HTTP goes through.
+    pub(super) fn http(&self) -> reqwest::Client {
+        self.http.clone()
+    }
+
     /// The record of what a start put in force.
     pub(super) fn opening_record(&self) -> Draft {
         let none: Option<InForce> = None;
@@ -230,9 +242,16 @@ impl Registry {
         };
         let before = self.lock().in_force.clone();
         if before.as_ref() != Some(&next.in_force) {
+            if let Err(error) = self.keep(&next.rules) {
+                next.makings.abandon(&self.lock().makings);
+                let place = self.lock().makings.config.data_dir.clone();
+                return self.reject(&[problem(&place, error.to_string(), "make room, and save again")]);
+            }
             let same_config = before.as_ref().is_some_and(|b| b.config == next.in_force.config);
             let kind = if why == Kind::ConfigChange && same_config { Kind::PolicyChange } else { why };
+            let changes = Changes::between(&gateway.rules().policies, &next.rules.policies);
             let record = Draft::new(kind).member("after", &next.in_force).member("before", &before);
+            let record = if changes.is_empty() { record } else { record.member("diff", &changes.bounded()) };
             if let Err(e) = gateway.log().append(record).await {
                 next.makings.abandon(&self.lock().makings);
                 tracing::error!("the change cannot be recorded, the rules in force stay: {e}");
@@ -378,10 +397,14 @@ fn assemble(makings: Makings, generation: u64, names: Names) -> Result<Next, Vec
             model.discovered = false;
         }
     }
-    let policies = Policies::load(&config.policies, &models)
-        .map_err(|problems| problems.into_iter().map(from_policy).collect::<Vec<_>>())?;
+    let policies =
+        Policies::load(&config.policies, &models, Some(&backends::abilities(config, &makings.inspector)))
+            .map_err(|problems| problems.into_iter().map(from_policy).collect::<Vec<_>>())?;
     let mut notes: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
     notes.extend(catalog.problems.iter().cloned());
+    if policies.observing() {
+        notes.push("POLICY IS NOT ENFORCED: `policies.mode` is `observe`, denials are only recorded".into());
+    }
     for note in &notes {
         tracing::warn!("{note}");
     }

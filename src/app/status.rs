@@ -67,6 +67,7 @@ impl Status {
             refused: ready.log.refused,
             writable: ready.log.writable,
         });
+        self.metrics.policy_observes(self.gateway.rules().policies.observing());
         for backend in &ready.backends {
             match backend.state {
                 "up" => self.metrics.backend_is_up(&backend.server),

@@ -84,6 +84,14 @@ kinds! {
     AuthFailed = "auth.failed", 50;
     /// A request was refused before it became a call.
     RequestRefused = "request.refused", 51;
+    /// Somebody approved a call that policy held back.
+    ApprovalGranted = "approval.granted", 60;
+    /// Somebody rejected one.
+    ApprovalRejected = "approval.rejected", 61;
+    /// Somebody was told of a call, as a policy wants.
+    NotifySent = "notify.sent", 62;
+    /// They could not be told.
+    NotifyFailed = "notify.failed", 63;
 }
 
 impl Kind {

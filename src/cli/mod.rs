@@ -1,5 +1,6 @@
 //! What can be typed? One file a verb.
 
+mod approval;
 mod audit;
 mod check;
 mod inspect;
@@ -44,6 +45,9 @@ enum Verb {
     Audit(audit::Verb),
     /// Find personal data and secrets in files or standard input, as the gateway would.
     Inspect(inspect::Options),
+    /// Decide about calls that a policy holds back until a person approves.
+    #[command(subcommand)]
+    Approval(approval::Verb),
     /// About the configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -101,6 +105,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Token(verb) => token::run(&verb),
         Verb::Audit(verb) => audit::run(&verb),
         Verb::Inspect(options) => inspect::run(&options),
+        Verb::Approval(verb) => approval::run(&verb),
         Verb::Config(ConfigVerb::Schema) => output::json(&crate::config::json_schema()),
         Verb::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();

@@ -100,6 +100,9 @@ impl<'a> Checker<'a> {
                 self.wrong(&path, "not a host", "write a name and perhaps a port: `gateway.example:8443`");
             }
         }
+        for (name, receiver) in &file.policies.notify {
+            self.web_url(&["policies", "notify", name, "url"], &receiver.url);
+        }
         self.telemetry(file);
     }
 

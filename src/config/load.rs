@@ -175,6 +175,12 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
     let folder = gathered.sources.folder(Position { file: 0, line: 0, column: 0 });
     file.policies.folder = below(folder, &file.policies.folder);
     file.policies.entities = file.policies.entities.map(|entities| below(folder, &entities));
+    if let Some(bundle) = &mut file.policies.bundle {
+        bundle.file = below(folder, &bundle.file);
+    }
+    for receiver in file.policies.notify.values_mut() {
+        receiver.secret_file = below(folder, &receiver.secret_file);
+    }
     super::otel::fill_from(env, &mut file.telemetry);
     Some(Config {
         listen: listen?,

@@ -110,6 +110,7 @@ impl Config {
         paths.extend(self.certificates.iter().cloned());
         paths.push(self.policies.folder.clone());
         paths.extend(self.policies.entities.clone());
+        paths.extend(self.policies.bundle.as_ref().map(|bundle| bundle.file.clone()));
         paths
     }
 }

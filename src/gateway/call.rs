@@ -24,6 +24,10 @@ pub struct SessionFacts {
     pub started_us: i64,
     /// Calls in it so far.
     pub calls: i64,
+    /// Labels of what it has read.
+    pub taint: Vec<String>,
+    /// Tools that it has called.
+    pub tools: Vec<String>,
 }
 
 /// W3C trace context as it arrived.

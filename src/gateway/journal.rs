@@ -2,6 +2,7 @@
 //!
 //! Members are written in the order of their names: that is the canonical form of `audit/FORMAT.md`.
 
+use super::duties::Approved;
 use super::judge::{Judgement, Ruling};
 use super::reply::{Status, Tally};
 use super::{Call, Rules};
@@ -9,9 +10,11 @@ use crate::audit::{Draft, Kind};
 use crate::identity::Caller;
 use crate::inspect::Finding;
 use crate::mcp::Kind as Answerer;
+use crate::policy::{Capture, Denial, Obligations, Permit, Shadow};
 use crate::route::Target;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -23,6 +26,7 @@ const FINDINGS: usize = 64;
 #[derive(Serialize)]
 struct Actor<'a> {
     agent: &'a str,
+    approved: bool,
     credential: &'a str,
     id: &'a str,
     kind: &'static str,
@@ -33,19 +37,37 @@ struct Actor<'a> {
 
 #[derive(Serialize)]
 struct Authz<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<&'a Approved>,
     decision: &'static str,
     entities: &'a str,
     errors: Vec<String>,
+    /// Kinds of findings that policy was told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    justification: Option<Cow<'a, str>>,
+    /// `observe`, while denials are not enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obligations: Option<&'a Obligations>,
     policies: &'a [String],
     policy_set: &'a str,
     reason: &'a str,
     satisfied: &'a [String],
     schema: &'a str,
+    #[serde(skip_serializing_if = "<[Shadow]>::is_empty")]
+    shadow: &'a [Shadow],
+    /// The denial that would have been, while denials are not enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct Mcp<'a> {
     client: Cow<'a, str>,
+    client_version: Cow<'a, str>,
     front: String,
     method: &'static str,
     name: Cow<'a, str>,
@@ -53,6 +75,14 @@ struct Mcp<'a> {
     rpc_id: Cow<'a, str>,
     server: &'a str,
     session: &'a str,
+    session_calls: i64,
+    session_started: i64,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    session_taint: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    session_tools: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<IpAddr>,
     transport: &'static str,
 }
 
@@ -89,7 +119,10 @@ pub(super) fn decision(rules: &Rules, caller: &Caller, judgement: &Judgement) ->
     if call.method.kind() == Answerer::Forwarded {
         let ruleset = rules.inspector.ruleset_digest();
         draft = draft.member("redact", &Redact::of(&judgement.findings, ruleset));
+        let metadata_only =
+            judgement.obligations().is_some_and(|wanted| wanted.audit == Some(Capture::Metadata));
         draft = match &judgement.recorded {
+            Some(text) if metadata_only => draft.member("request_omitted", &text.len()),
             Some(text) if text.len() <= rules.capture_bytes => draft.member("request", text),
             Some(text) => draft.member("request_omitted", &text.len()),
             None => draft,
@@ -104,6 +137,7 @@ pub(super) fn decision(rules: &Rules, caller: &Caller, judgement: &Judgement) ->
 fn actor(caller: &Caller) -> Actor<'_> {
     Actor {
         agent: &caller.agent,
+        approved: caller.agent_approved,
         credential: &caller.credential,
         id: &caller.id,
         kind: caller.kind.entity_type(),
@@ -115,28 +149,50 @@ fn actor(caller: &Caller) -> Actor<'_> {
 
 fn authz<'a>(rules: &'a Rules, judgement: &'a Judgement) -> Authz<'a> {
     let digests = rules.policies.digests();
+    let permit = match &judgement.ruling {
+        Ok(Ruling::Forward(passed)) => Some(&passed.permit),
+        _ => judgement.withheld.as_ref(),
+    };
+    let overruled = permit.and_then(Permit::overruled);
+    let denial = judgement.denial.as_ref().or(overruled);
     let (decision, reason, policies, satisfied, errors) = match (&judgement.ruling, &judgement.denial) {
         (Ok(Ruling::Forward(passed)), _) => {
             let permit = &passed.permit;
             let errors = permit.errors().iter().map(ToString::to_string).collect();
-            ("allow", "policy", permit.determining(), permit.satisfied(), errors)
+            match permit.overruled() {
+                Some(denial) => ("allow", "observe", denial.determining(), permit.satisfied(), errors),
+                None => ("allow", "policy", permit.determining(), permit.satisfied(), errors),
+            }
         }
         (Ok(Ruling::Own), _) => ("allow", "catalog", [].as_slice(), [].as_slice(), Vec::new()),
         (Err(_), Some(denial)) => {
             let errors = denial.errors().iter().map(ToString::to_string).collect();
             ("deny", denial.kind().as_str(), denial.determining(), denial.satisfied(), errors)
         }
-        (Err(refusal), None) => ("deny", refusal.text().reason, [].as_slice(), [].as_slice(), Vec::new()),
+        (Err(refusal), None) => {
+            let policies = permit.map_or([].as_slice(), Permit::determining);
+            ("deny", refusal.text().reason, policies, policies, Vec::new())
+        }
     };
+    let mut findings: Vec<&str> = judgement.findings.iter().map(|finding| finding.kind).collect();
+    findings.sort_unstable();
+    findings.dedup();
     Authz {
+        approval: judgement.met.approved.as_ref(),
         decision,
         entities: &digests.entities,
         errors,
+        findings,
+        justification: judgement.met.justification.as_deref().map(|reason| bounded(rules, reason)),
+        mode: rules.policies.observing().then_some("observe"),
+        obligations: judgement.obligations().map(|wanted| &**wanted),
         policies,
         policy_set: &digests.policy_set,
         reason,
         satisfied,
         schema: &digests.schema,
+        shadow: denial.map(Denial::shadow).or(permit.map(Permit::shadow)).unwrap_or_default(),
+        would: overruled.map(|denial| denial.kind().as_str()),
     }
 }
 
@@ -154,6 +210,7 @@ fn mcp<'a>(rules: &'a Rules, judgement: &'a Judgement) -> Mcp<'a> {
     };
     Mcp {
         client: bounded(rules, &call.client.name),
+        client_version: bounded(rules, &call.client.version),
         front: call.front.path(),
         method: call.method.as_str(),
         name,
@@ -161,6 +218,11 @@ fn mcp<'a>(rules: &'a Rules, judgement: &'a Judgement) -> Mcp<'a> {
         rpc_id: bounded(rules, &call.rpc_id),
         server,
         session: &call.session.id,
+        session_calls: call.session.calls,
+        session_started: call.session.started_us,
+        session_taint: &call.session.taint,
+        session_tools: &call.session.tools,
+        source: call.source,
         transport: call.transport,
     }
 }
@@ -186,6 +248,7 @@ pub(super) struct Outcome<'a> {
     pub latency: Duration,
     pub tally: &'a Tally,
     pub ruleset: &'a str,
+    pub capture_bytes: usize,
 }
 
 /// The record of an outcome.
@@ -198,6 +261,11 @@ pub(super) fn outcome(outcome: &Outcome<'_>) -> Draft {
         .member("latency_us", &latency)
         .member("redact", &Redact::of(&outcome.tally.findings, outcome.ruleset))
         .member("status", outcome.status.as_str());
+    let draft = match &outcome.tally.response {
+        Some(text) if text.len() <= outcome.capture_bytes => draft.member("response", text),
+        Some(text) => draft.member("response_omitted", &text.len()),
+        None => draft,
+    };
     match outcome.intent {
         Some(seq) => draft.member("intent", &seq),
         None => draft,

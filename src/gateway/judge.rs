@@ -1,13 +1,15 @@
 //! Judging a call: a pure function of the rules, the caller and the call.
 
+use super::duties::Met;
 use super::{Call, Refusal, Rules, Trace};
 use crate::audit::Receipt;
 use crate::identity::Caller;
 use crate::inspect::{Direction, Filtered, Finding, Subject};
 use crate::mcp::{Kind as Answerer, Object};
-use crate::policy::{Asked, Circumstances, Denial, Item, Permit, Question};
+use crate::policy::{Asked, Circumstances, Denial, Item, Obligations, Permit, Question};
 use crate::route::{Found, Front, Resolved, Target};
 use crate::upstream::{ClearedCall, Destination, Hop};
+use std::sync::Arc;
 
 /// What was found out about a call.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub(super) struct Judgement {
     pub recorded: Option<String>,
     /// What inspection found in them.
     pub findings: Vec<Finding>,
+    /// What was done about the policies' obligations.
+    pub met: Met,
+    /// The permit of a call that is refused although policy permits it.
+    pub withheld: Option<Permit>,
 }
 
 /// What may happen now.
@@ -56,6 +62,8 @@ pub(super) fn judge(rules: &Rules, caller: &Caller, call: Call) -> Judgement {
         denial: None,
         recorded: None,
         findings: Vec::new(),
+        met: Met::default(),
+        withheld: None,
         call,
     };
     if let Front::Server(id) = &judgement.call.front
@@ -118,8 +126,10 @@ fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<
             // What is wrong with the arguments of a tool is told to those only who can see the tool.
             let visible = matches!(&found.target, Target::Tool(tool)
                 if rules.policies.may_list(caller, &circumstances, Item::Tool(tool)));
-            let refusal = match denial.misfit() {
-                Some(misfit) if visible => Refusal::InvalidParams(misfit.to_string()),
+            // So is what a policy has to say: the text would tell that there is such a tool.
+            let refusal = match (denial.misfit(), denial.reply()) {
+                (Some(misfit), _) if visible => Refusal::InvalidParams(misfit.to_string()),
+                (_, Some(reply)) if visible => Refusal::DeniedBecause(reply.to_owned()),
                 _ => Refusal::Denied,
             };
             judgement.denial = Some(denial);
@@ -167,11 +177,13 @@ pub(super) fn circumstances(call: &Call) -> Circumstances {
         session_id: call.session.id.clone(),
         session_started_us: call.session.started_us,
         session_calls: call.session.calls,
+        session_taint: call.session.taint.clone(),
+        session_tools: call.session.tools.clone(),
     }
 }
 
 /// The call's own time, from its id: judging the same call again gives the same answer.
-fn now_of(call: &Call) -> i64 {
+pub(super) fn now_of(call: &Call) -> i64 {
     call.id.get_timestamp().map_or(0, |stamp| {
         let (seconds, nanos) = stamp.to_unix();
         i64::try_from(seconds).unwrap_or(0) * 1_000_000 + i64::from(nanos / 1000)
@@ -179,6 +191,22 @@ fn now_of(call: &Call) -> i64 {
 }
 
 impl Judgement {
+    /// Refuses a call that policy permits.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if let Ok(Ruling::Forward(passed)) = std::mem::replace(&mut self.ruling, Err(refusal)) {
+            self.withheld = Some(passed.permit);
+        }
+    }
+
+    /// What policy asks for, if anything.
+    pub(super) fn obligations(&self) -> Option<&Arc<Obligations>> {
+        match &self.ruling {
+            Ok(Ruling::Forward(passed)) => passed.permit.obligations(),
+            Ok(Ruling::Own) => None,
+            Err(_) => self.withheld.as_ref().and_then(Permit::obligations),
+        }
+    }
+
     /// Joins the ruling with the receipt of its record.
     pub(super) fn clear(self, caller: &Caller, receipt: Receipt, trace: Trace) -> Result<Cleared, Refusal> {
         match self.ruling? {

@@ -1,17 +1,22 @@
 //! What happens to a call? The trunk: judge it, record the decision, send it, seal the outcome.
 
 mod call;
+mod duties;
 mod era;
+mod facts;
 mod fold;
 mod journal;
 mod judge;
 mod lists;
+mod rates;
 mod refusal;
+mod release;
 mod reply;
 mod rules;
 mod watch;
 
 pub use call::{Call, Client, SessionFacts, Trace};
+pub use duties::{Duties, JUSTIFICATION, Notice};
 pub use fold::{Fold, Unheard};
 pub use lists::Views;
 pub use refusal::{Refusal, Text};
@@ -40,13 +45,25 @@ pub struct Gateway {
     cursors: CursorKey,
     adopted: Sender<u64>,
     metrics: Metrics,
+    duties: Duties,
 }
 
 impl Gateway {
     /// A gateway under `rules` that records in `log`.
-    pub fn new(rules: Rules, log: Log, clock: Clock, cursors: CursorKey, metrics: Metrics) -> Self {
+    pub fn new(
+        rules: Rules,
+        log: Log,
+        clock: Clock,
+        cursors: CursorKey,
+        (metrics, duties): (Metrics, Duties),
+    ) -> Self {
         let adopted = channel(rules.generation).0;
-        Self { rules: ArcSwap::from_pointee(rules), log, clock, cursors, adopted, metrics }
+        Self { rules: ArcSwap::from_pointee(rules), log, clock, cursors, adopted, metrics, duties }
+    }
+
+    /// What policies ask for, and what sessions have done.
+    pub fn duties(&self) -> &Duties {
+        &self.duties
     }
 
     /// The rules of the moment.
@@ -97,7 +114,9 @@ impl Gateway {
         let rules = self.rules.load_full();
         watch::clean(&rules, &mut call.trace);
         let span = watch::call_span(&call);
-        let judgement = watch::stage_span(&span, "judge").in_scope(|| judge(&rules, caller, call)); // pure
+        let call = self.duties.remember(caller, call);
+        let mut judgement = watch::stage_span(&span, "judge").in_scope(|| judge(&rules, caller, call)); // pure
+        self.duties.meet(&rules, caller, &mut judgement).await; // or refuse
         watch::name(&span, &judgement);
         watch::judged(&self.metrics, &judgement);
         let decision = journal::decision(&rules, caller, &judgement);
@@ -107,6 +126,7 @@ impl Gateway {
             Ok(receipt) => receipt, // durable
             Err(why) => return Err(owed.forgiven(why)),
         };
+        self.duties.going_out(caller, &judgement);
         let cleared = match judgement.clear(caller, receipt, trace) {
             Ok(cleared) => cleared, // all three stamps
             Err(refusal) => return Err(owed.settled(refusal)),

@@ -10,6 +10,24 @@ pub enum Refusal {
     /// Policy does not permit it, or nothing of that name exists: an agent cannot tell which.
     #[error("denied")]
     Denied,
+    /// A policy forbids it and says why.
+    #[error("{0}")]
+    DeniedBecause(String),
+    /// A person has to approve it first; the reference is what they need.
+    #[error("approval required")]
+    ApprovalRequired(Uuid),
+    /// A person has rejected it.
+    #[error("approval rejected")]
+    ApprovalRejected(Uuid),
+    /// Policy allows no more of these calls for now; seconds to wait.
+    #[error("rate limited")]
+    RateLimited(u64),
+    /// Parameters or result are larger than policy allows, in bytes.
+    #[error("larger than {0} bytes")]
+    TooLarge(u64),
+    /// Something that policy demands cannot be done at the moment.
+    #[error("`{0}` cannot be done")]
+    Unhonoured(&'static str),
     /// The parameters name nothing or have the wrong form. The text names the place, never a value.
     #[error("{0}")]
     InvalidParams(String),
@@ -60,6 +78,16 @@ impl Refusal {
     pub fn text(&self) -> Text {
         let (code, status, reason, client) = match self {
             Self::Denied => (8001, 200, "denied", "unknown or not permitted"),
+            Self::DeniedBecause(_) => (8001, 200, "denied", "not permitted"),
+            Self::ApprovalRequired(_) => {
+                (8007, 200, "approval_required", "a person must approve this call; ask for it and call again")
+            }
+            Self::ApprovalRejected(_) => (8007, 200, "approval_rejected", "a person has rejected this call"),
+            Self::RateLimited(_) => (8008, 200, "rate_limited", "too many of these calls"),
+            Self::TooLarge(_) => (8002, 200, "too_large", "larger than policy allows"),
+            Self::Unhonoured(_) => {
+                (8005, 503, "unhonoured", "a condition of the policy cannot be met now, try again later")
+            }
             Self::InvalidParams(_) => (codes::INVALID_PARAMS, 200, "invalid_params", "invalid parameters"),
             Self::HeaderMismatch(_) => (codes::HEADER_MISMATCH, 400, "header_mismatch", "header mismatch"),
             Self::BadCursor => (codes::INVALID_PARAMS, 200, "bad_cursor", "invalid cursor"),
@@ -83,8 +111,14 @@ impl Refusal {
     /// The raw JSON-RPC `error` for an agent, with the reference to the record.
     pub fn error(&self, reference: Uuid) -> String {
         let text = self.text();
+        let reference = match self {
+            Self::ApprovalRequired(waiting) | Self::ApprovalRejected(waiting) => *waiting,
+            _ => reference,
+        };
         let detail = match self {
-            Self::InvalidParams(detail) => format!(": {detail}"),
+            Self::InvalidParams(detail) | Self::DeniedBecause(detail) => format!(": {detail}"),
+            Self::RateLimited(seconds) => format!(", try again in {seconds} s"),
+            Self::TooLarge(limit) => format!(": {limit} bytes"),
             Self::HeaderMismatch(_) | Self::BadCursor => format!(": {self}"),
             _ => String::new(),
         };
@@ -99,6 +133,12 @@ impl Refusal {
     pub fn samples() -> Vec<Self> {
         vec![
             Self::Denied,
+            Self::DeniedBecause("exports need the role dpo".into()),
+            Self::ApprovalRequired(Uuid::nil()),
+            Self::ApprovalRejected(Uuid::nil()),
+            Self::RateLimited(60),
+            Self::TooLarge(1024),
+            Self::Unhonoured("approval"),
             Self::InvalidParams("`params.name` must be a string".into()),
             Self::HeaderMismatch("mcp-param-region".into()),
             Self::BadCursor,

@@ -6,7 +6,7 @@ use crate::audit::Unrecorded;
 use crate::identity::SharedCaller;
 use crate::inspect::{Direction, Filtered, Finding, Subject};
 use crate::mcp::{Edit, Edition, Method, Object};
-use crate::policy::{Asked, Item, Question};
+use crate::policy::Obligations;
 use crate::route::{Front, Target, expose_uris};
 use crate::upstream::{self, Answer, ClearedCall, Inbound, LogLevel};
 use std::sync::Arc;
@@ -72,37 +72,43 @@ pub(super) struct Tally {
     pub frames: u64,
     pub bytes: u64,
     pub findings: Vec<Finding>,
+    /// The result as it goes back, if policy wants it recorded.
+    pub response: Option<String>,
 }
 
 /// An outcome that is owed to the log from before the intent is written. If the call is abandoned at any
 /// point after that, dropping this records it as cancelled.
 #[derive(Debug)]
 pub(super) struct Owed {
-    gateway: Arc<Gateway>,
-    rules: Arc<Rules>,
-    caller: SharedCaller,
-    facts: Facts,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) caller: SharedCaller,
+    pub(super) facts: Facts,
     started: Instant,
     sent: Option<Instant>,
     answered: Option<Instant>,
-    tally: Tally,
+    pub(super) tally: Tally,
     due: bool,
     span: Span,
     backend: Span,
 }
 
 #[derive(Debug)]
-struct Facts {
-    call: Uuid,
-    front: Front,
-    method: Method,
-    edition: Edition,
-    progress_token: Option<String>,
-    log_level: Option<LogLevel>,
-    target: Option<Target>,
-    server: String,
-    circumstances: crate::policy::Circumstances,
-    intent: Option<u64>,
+pub(super) struct Facts {
+    pub(super) call: Uuid,
+    pub(super) front: Front,
+    pub(super) method: Method,
+    pub(super) edition: Edition,
+    pub(super) progress_token: Option<String>,
+    pub(super) log_level: Option<LogLevel>,
+    pub(super) target: Option<Target>,
+    pub(super) server: String,
+    pub(super) circumstances: crate::policy::Circumstances,
+    /// What policy asked for when the call was judged: it holds for the result too.
+    pub(super) wanted: Option<Arc<Obligations>>,
+    /// Whose facts the result belongs to.
+    pub(super) session: String,
+    pub(super) intent: Option<u64>,
 }
 
 impl Owed {
@@ -127,6 +133,8 @@ impl Owed {
             target: judgement.found.as_ref().map(|f| f.target.clone()),
             server: judgement.found.as_ref().map(|f| f.server.clone()).unwrap_or_default(),
             circumstances: super::judge::circumstances(call),
+            wanted: judgement.obligations().cloned(),
+            session: super::facts::key(caller, call),
             intent: None,
         };
         let owed = Self {
@@ -245,6 +253,7 @@ impl Owed {
             latency: self.started.elapsed(),
             tally: &self.tally,
             ruleset: self.rules.inspector.ruleset_digest(),
+            capture_bytes: self.rules.capture_bytes,
         }
     }
 }
@@ -369,7 +378,7 @@ impl Open {
             Ok((status, filtered)) => (status, Frame::Result(Arc::new(filtered))),
             Err(refusal) => {
                 let status = match refusal {
-                    Refusal::Blocked(_) | Refusal::Denied => Status::Blocked,
+                    Refusal::Blocked(_) | Refusal::Denied | Refusal::TooLarge(_) => Status::Blocked,
                     _ => Status::UpstreamError,
                 };
                 (status, Frame::Refused(refusal, self.owed.facts.call))
@@ -388,33 +397,8 @@ impl Open {
         let is_error = facts.method == Method::ToolsCall
             && Object::parse(&text).is_some_and(|r| r.get("isError") == Some("true"));
         let filtered = self.filter(text, &[])?;
-        self.may_return(&filtered, is_error)?;
+        self.owed.release(&filtered, is_error)?;
         Ok((if is_error { Status::ToolError } else { Status::Ok }, filtered))
-    }
-
-    /// The second decision: whether this result may go back.
-    fn may_return(&self, result: &Filtered<String>, is_error: bool) -> Result<(), Refusal> {
-        let facts = &self.owed.facts;
-        let what = match &facts.target {
-            Some(Target::Tool(tool)) => Item::Tool(tool),
-            Some(Target::Prompt(prompt)) => Item::Prompt(prompt),
-            Some(Target::Resource { server, uri }) => Item::Resource { server, uri },
-            None => return Err(Refusal::Internal),
-        };
-        let mut kinds: Vec<&str> = result.findings().iter().map(|f| f.kind).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        let bytes = result.value().len() as u64;
-        let question = Question {
-            call: facts.call,
-            asked: Asked::ReturnResult { what, bytes, is_error },
-            circumstances: &facts.circumstances,
-            findings: &kinds,
-        };
-        match self.owed.rules.policies.authorize(&self.owed.caller, &question) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Refusal::Blocked("policy does not let this result out".into())),
-        }
     }
 
     fn error(&mut self, raw: String) -> (Status, Frame) {

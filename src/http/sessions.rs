@@ -42,7 +42,7 @@ impl Session {
     /// The facts that policy and the log see. Counts the call.
     pub(super) fn facts(&self) -> SessionFacts {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
-        SessionFacts { id: self.id.clone(), started_us: self.started_us, calls }
+        SessionFacts { id: self.id.clone(), started_us: self.started_us, calls, ..SessionFacts::default() }
     }
 
     pub(super) fn level(&self) -> Option<LogLevel> {

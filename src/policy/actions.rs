@@ -17,6 +17,9 @@ pub(super) const GET_PROMPT: &str = "GetPrompt";
 /// Completing an argument.
 pub(super) const COMPLETE: &str = "Complete";
 
+/// Approving somebody's call.
+pub(super) const APPROVE_CALL: &str = "ApproveCall";
+
 /// The action group of one server's tools.
 pub(super) fn group_of(server: &str) -> String {
     format!("{server}_*")

@@ -1,40 +1,60 @@
-//! Which annotations a policy may carry.
+//! Which annotations a policy may carry, and what they ask for.
 //!
 //! Cedar gives annotations no meaning, so a misspelled or unsupported one would be ignored in silence. Here
-//! each is known, or the folder is refused.
+//! each is known and can be honoured, or the folder is refused.
 
-use cedar_policy::Policy;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
 
+use cedar_policy::{Effect, Policy};
+
+use super::obligations::{Abilities, Capture, Obligations, Rate, RedactMode};
 use super::problem::closest;
 
-/// Annotations with a meaning, or of documentation only.
-const KNOWN: [&str; 5] = ["id", "doc", "severity", "reply", "tags"];
-/// Words that ask the gateway to do something; none of them is enforced here.
-const OBLIGATIONS: [&str; 17] = [
+/// Annotations of documentation, and those that say how a policy counts.
+const KNOWN: [&str; 7] = ["id", "doc", "severity", "reply", "tags", "shadow", "oblige"];
+/// Annotations that ask the gateway to do something.
+const OBLIGATIONS: [&str; 9] = [
     "approval_ttl",
     "audit",
-    "log_level",
     "max_bytes",
-    "mode",
     "notify",
-    "oblige",
-    "observe",
-    "rate_key",
     "rate_limit",
     "redact",
     "redact_mode",
     "require_approval",
     "require_justification",
-    "shadow",
-    "suppress_output",
-    "timeout",
 ];
 const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 /// Longest id of a policy, in bytes.
 const MAX_ID: usize = 128;
+/// Longest text for a client, in bytes.
+const MAX_REPLY: usize = 500;
 
 /// A complaint and what to do about it.
 pub(super) type Complaint = (String, String);
+
+/// How a policy counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It decides.
+    Enforced,
+    /// It is evaluated and recorded, and decides nothing.
+    Shadow,
+    /// It grants nothing; where it matches, its obligations hold.
+    Oblige,
+}
+
+/// What the annotations of one policy say.
+#[derive(Debug, Clone)]
+pub(super) struct Notes {
+    pub(super) mode: Mode,
+    pub(super) obligations: Arc<Obligations>,
+    /// 0 (nothing said) to 5 (critical).
+    pub(super) severity: usize,
+    pub(super) reply: Option<Arc<str>>,
+}
 
 /// The id of a policy, if it has a usable one.
 pub(super) fn id_of(policy: &Policy) -> Result<&str, Complaint> {
@@ -54,31 +74,229 @@ pub(super) fn id_of(policy: &Policy) -> Result<&str, Complaint> {
     }
 }
 
-/// What is wrong with a policy's annotations.
-pub(super) fn complaints(policy: &Policy) -> Vec<Complaint> {
-    let mut found: Vec<Complaint> =
-        policy.annotations().filter_map(|(name, value)| complaint(name, value)).collect();
-    found.sort_unstable();
-    found
+/// What a policy's annotations say, or everything that is wrong with them.
+pub(super) fn notes(policy: &Policy, able: Option<&Abilities>) -> Result<Notes, Vec<Complaint>> {
+    let id: Arc<str> = policy.annotation("id").unwrap_or_default().into();
+    let mut notes = Notes { mode: Mode::Enforced, obligations: Arc::default(), severity: 0, reply: None };
+    let mut asked = Obligations::default();
+    let mut complaints = Vec::new();
+    for (name, value) in policy.annotations() {
+        let read = match name {
+            "severity" => severity(value).map(|rank| notes.severity = rank),
+            "reply" => reply(value).map(|text| notes.reply = Some(text)),
+            "shadow" => flag(name, value).map(|()| notes.mode = Mode::Shadow),
+            "oblige" => flag(name, value).map(|()| notes.mode = Mode::Oblige),
+            _ if OBLIGATIONS.contains(&name) => obligation(&mut asked, (name, value), &id, able),
+            _ if KNOWN.contains(&name) || name.starts_with("x_") => Ok(()),
+            _ => Err(unknown(name)),
+        };
+        complaints.extend(read.err());
+    }
+    complaints.extend(contradiction(policy, &asked));
+    if !complaints.is_empty() {
+        complaints.sort_unstable();
+        return Err(complaints);
+    }
+    notes.obligations = Arc::new(asked);
+    Ok(notes)
 }
 
-fn complaint(name: &str, value: &str) -> Option<Complaint> {
-    if name == "severity" && !SEVERITIES.contains(&value) {
-        let message = format!("`{}` is not a severity", value.escape_debug());
-        return Some((message, format!("use one of {}", SEVERITIES.join(", "))));
-    }
-    if KNOWN.contains(&name) || name.starts_with("x_") {
-        return None;
-    }
-    if OBLIGATIONS.contains(&name) {
-        return Some((
-            format!("`@{name}` asks for something that this version does not enforce"),
-            "take it away, or the policy would promise more than it does".to_owned(),
-        ));
-    }
+fn unknown(name: &str) -> Complaint {
     let help = match closest(name, KNOWN.into_iter().chain(OBLIGATIONS)) {
         Some(meant) => format!("did you mean `@{meant}`?"),
         None => "notes go into @doc, @tags, or a name of your own that starts with `x_`".to_owned(),
     };
-    Some((format!("`@{name}` is not an annotation that this version knows"), help))
+    (format!("`@{name}` is not an annotation that this version knows"), help)
+}
+
+fn severity(value: &str) -> Result<usize, Complaint> {
+    SEVERITIES.iter().position(|known| *known == value).map(|rank| rank + 1).ok_or_else(|| {
+        let message = format!("`{}` is not a severity", value.escape_debug());
+        (message, format!("use one of {}", SEVERITIES.join(", ")))
+    })
+}
+
+fn reply(value: &str) -> Result<Arc<str>, Complaint> {
+    if !value.trim().is_empty() && value.len() <= MAX_REPLY && !value.contains(char::is_control) {
+        return Ok(value.into());
+    }
+    Err((
+        "`@reply` is not a text for a client".to_owned(),
+        format!("write one line of 1 to {MAX_REPLY} bytes"),
+    ))
+}
+
+fn flag(name: &str, value: &str) -> Result<(), Complaint> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    Err((format!("`@{name}` takes no value"), format!("write `@{name}` alone")))
+}
+
+/// What cannot stand together.
+fn contradiction(policy: &Policy, asked: &Obligations) -> Vec<Complaint> {
+    let has = |name: &str| policy.annotation(name).is_some();
+    let mut found = Vec::new();
+    let mut complain = |message: &str, help: &str| found.push((message.to_owned(), help.to_owned()));
+    if has("shadow") && has("oblige") {
+        complain("`@shadow` and `@oblige` exclude each other", "keep one of them");
+    }
+    if policy.effect() == Effect::Forbid {
+        if has("oblige") {
+            complain(
+                "`@oblige` on a forbid",
+                "obligations stand on permits; a forbid may carry `@reply` and `@notify`",
+            );
+        }
+        for name in OBLIGATIONS.into_iter().filter(|name| *name != "notify" && has(name)) {
+            let message = format!("`@{name}` on a forbid would never be honoured");
+            complain(&message, "a call that is denied needs no obligation; move it to a permit");
+        }
+    } else if has("reply") {
+        complain("`@reply` on a permit is never told", "it belongs to a forbid");
+    }
+    if has("redact_mode") && asked.redact.is_empty() {
+        complain("`@redact_mode` without `@redact`", "say what is redacted: @redact(\"email,iban\")");
+    }
+    if has("approval_ttl") && asked.approval.is_empty() {
+        complain(
+            "`@approval_ttl` without `@require_approval`",
+            "say who approves: @require_approval(\"Role::lead\")",
+        );
+    }
+    if has("oblige") && asked.is_empty() {
+        complain("`@oblige` without an obligation does nothing", "add one, such as @redact(\"email\")");
+    }
+    found
+}
+
+fn obligation(
+    asked: &mut Obligations,
+    (name, value): (&str, &str),
+    policy: &Arc<str>,
+    able: Option<&Abilities>,
+) -> Result<(), Complaint> {
+    let wrong = |help: &str| {
+        let said = value.escape_debug();
+        (format!("`{said}` is not a value of `@{name}`"), help.to_owned())
+    };
+    match name {
+        "redact" => {
+            let kinds =
+                words(value).ok_or_else(|| wrong("write kinds of findings: @redact(\"email,iban\")"))?;
+            for kind in kinds {
+                if let Some(able) = able.filter(|able| !able.detectors.contains(kind)) {
+                    return Err(no_detector(kind, able));
+                }
+                asked.redact.insert(kind.to_owned());
+            }
+        }
+        "redact_mode" => {
+            let known = RedactMode::ALL.map(RedactMode::as_str).join(", ");
+            let mode = RedactMode::parse(value).ok_or_else(|| wrong(&format!("use one of {known}")))?;
+            if able.is_some_and(|able| !able.modes.contains(&mode)) {
+                return Err((
+                    format!("this gateway cannot redact by `{value}`"),
+                    "use `mask` or `block`, or the call would pass unredacted".to_owned(),
+                ));
+            }
+            asked.redact_mode = Some(mode);
+        }
+        "audit" => {
+            asked.audit = Some(match value {
+                "metadata" => Capture::Metadata,
+                "request" => Capture::Request,
+                "request_response" => Capture::RequestResponse,
+                _ => return Err(wrong("use one of metadata, request, request_response")),
+            });
+        }
+        "max_bytes" => {
+            let bytes = value.parse().ok().filter(|bytes| *bytes > 0);
+            asked.max_bytes = Some(bytes.ok_or_else(|| wrong("write a number of bytes above 0"))?);
+        }
+        "rate_limit" => {
+            let (count, period) =
+                rate(value).ok_or_else(|| wrong("write a number and s, m, h or d: `30/m`"))?;
+            asked.rates.insert(Rate { policy: policy.clone(), count, period });
+        }
+        "require_justification" => {
+            flag(name, value)?;
+            asked.justification = true;
+        }
+        "require_approval" => {
+            let roles =
+                words(value).and_then(|words| words.into_iter().map(role).collect::<Option<Vec<_>>>());
+            let roles = roles.ok_or_else(|| wrong("name roles: @require_approval(\"Role::lead\")"))?;
+            if able.is_some_and(|able| !able.approvals) {
+                let help = "set `dataDir`, where approvals are kept".to_owned();
+                return Err(("calls cannot be approved here".to_owned(), help));
+            }
+            asked.approval.extend(roles);
+        }
+        "approval_ttl" => {
+            asked.approval_ttl =
+                Some(time(value).ok_or_else(|| wrong("write a time such as 90s, 15m or 2h, at most 7d"))?);
+        }
+        _ => {
+            let names = words(value).ok_or_else(|| wrong("name receivers of the configuration"))?;
+            for name in names {
+                if let Some(able) = able.filter(|able| !able.receivers.contains(name)) {
+                    let known = closest(name, able.receivers.iter().map(String::as_str));
+                    let help = known.map_or_else(
+                        || "add it to `policies.notify` in the configuration".to_owned(),
+                        |meant| format!("did you mean `{meant}`?"),
+                    );
+                    return Err((format!("nobody is called `{}`", name.escape_debug()), help));
+                }
+                asked.notify.insert(name.to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn no_detector(kind: &str, able: &Abilities) -> Complaint {
+    let help = match closest(kind, able.detectors.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "turn the detector on in the section `inspect`, in both directions".to_owned(),
+    };
+    (format!("nothing looks for `{}`", kind.escape_debug()), help)
+}
+
+/// Words between commas; none may be empty.
+fn words(value: &str) -> Option<Vec<&str>> {
+    let words: Vec<&str> = value.split(',').map(str::trim).collect();
+    words.iter().all(|word| !word.is_empty()).then_some(words)
+}
+
+/// `Role::lead` or `Role::"lead"`.
+fn role(word: &str) -> Option<String> {
+    let name = word.strip_prefix("Role::")?;
+    let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
+    (!name.is_empty() && !name.contains('"')).then(|| name.to_owned())
+}
+
+fn rate(value: &str) -> Option<(NonZeroU32, Duration)> {
+    let (count, unit) = value.split_once('/')?;
+    let period = Duration::from_secs(match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    });
+    Some((count.parse().ok()?, period))
+}
+
+fn time(value: &str) -> Option<Duration> {
+    let number = value.get(..value.len().checked_sub(1)?)?;
+    let unit = match value.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (1..=7 * 86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
 }

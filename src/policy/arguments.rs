@@ -37,7 +37,10 @@ pub(super) fn typed(shape: &RecordShape, text: &str) -> Result<Arguments, Misfit
 }
 
 /// The arguments as canonical JSON: one spelling of each string and number, keys sorted, no spaces.
-pub(super) fn canonical(text: &str) -> Result<String, Misfit> {
+///
+/// # Errors
+/// The text is not a JSON object.
+pub fn canonical(text: &str) -> Result<String, Misfit> {
     let text = if text.is_empty() { "{}" } else { text };
     let misfit = || Misfit { path: String::new(), expected: "a JSON object" };
     let mut value: Value = serde_json::from_str(text).map_err(|_| misfit())?;

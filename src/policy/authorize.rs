@@ -10,15 +10,34 @@ use super::callers::Known;
 use super::circumstances::{Unbuildable, request, session, text, texts};
 use super::decide::{Verdict, evaluate};
 use super::entities;
+use super::hierarchy::with_ancestors;
 use super::load::Policies;
 use super::question::{AdminAction, Asked, Item, Question};
+use super::settle::{Settled, settle};
 use super::slices::Slice;
 use super::stamp::{Denial, DenialKind, Misfit, Permit, PolicyError, Reasons};
 use super::world::{Deed, Server, Tool};
 use crate::identity::Caller;
 
+/// Which of the questions that come after a call.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Result,
+    Approval,
+}
+
+impl Side {
+    fn of<'d>(self, result: &'d Deed, approval: &'d Deed) -> &'d Deed {
+        match self {
+            Self::Result => result,
+            Self::Approval => approval,
+        }
+    }
+}
+
 /// Why there is no verdict.
-enum Fault {
+#[derive(Debug)]
+pub(super) enum Fault {
     /// There is no such thing.
     Unknown,
     /// An argument does not fit.
@@ -34,16 +53,14 @@ impl From<Unbuildable> for Fault {
 }
 
 /// A question in Cedar's terms.
-struct Case<'c> {
-    slice: &'c Slice,
+pub(super) struct Case<'c> {
+    pub(super) slice: &'c Slice,
     action: EntityUid,
     resource: EntityUid,
-    entities: Arc<Entities>,
+    pub(super) entities: Arc<Entities>,
     /// What the context has besides `request`.
     context: Vec<(String, RestrictedExpression)>,
 }
-
-type Extra = Vec<(String, RestrictedExpression)>;
 
 impl Policies {
     /// Decides one call.
@@ -52,48 +69,123 @@ impl Policies {
     /// A [`Denial`], if a `forbid` matches or fails, if no `permit` matches, if what is asked about is not
     /// known, or if an argument does not fit its declared type.
     pub fn authorize(&self, caller: &Caller, question: &Question<'_>) -> Result<Permit, Denial> {
-        match self.verdict(caller, question) {
-            Ok(verdict) => self.answer(question, verdict),
+        match self.settled(caller, question) {
+            Ok((settled, isolated)) => self.answer(question, settled, isolated),
             Err(fault) => Err(self.refuse(question, fault)),
         }
     }
 
-    fn verdict(&self, caller: &Caller, question: &Question<'_>) -> Result<Verdict, Fault> {
+    /// What counts, and whether the question crosses the border of a tenant.
+    fn settled(&self, caller: &Caller, question: &Question<'_>) -> Result<(Settled, bool), Fault> {
+        if let Asked::ReturnResult { what, .. } = question.asked
+            && let Some(permits) = self.always_returns(what)
+        {
+            let verdict = Verdict { permits: permits.clone(), ..Verdict::default() };
+            return Ok((Settled { verdict, ..Settled::default() }, false));
+        }
         let known = self.callers.known(&self.world, caller)?;
-        let case = match question.asked {
-            Asked::CallTool { tool, args } => self.tool_call(&known, question, (tool, args))?,
+        let case = self.case(&known, question)?;
+        let (slice, entities) = (case.slice, Arc::clone(&case.entities));
+        let isolated = self.observing && self.crosses(caller, &case);
+        let request = self.request(&known, question, case)?;
+        let verdict = evaluate(&slice.permits, &slice.forbids, &request, &entities);
+        Ok((settle(slice, verdict), isolated))
+    }
+
+    /// The permits that let a result out whatever it is, if that is known at load.
+    fn always_returns(&self, what: Item<'_>) -> Option<&Vec<String>> {
+        let deed = match what {
+            Item::Tool(name) => &self.world.tools.get(name)?.result,
+            Item::Prompt(name) => &self.world.prompts.get(name)?.result,
+            Item::Resource { server, .. } => &self.world.servers.get(server)?.result,
+            Item::Template { .. } | Item::Server(_) => return None,
+        };
+        deed.slice.always.as_ref()
+    }
+
+    /// A question in Cedar's terms.
+    pub(super) fn case(&self, known: &Known, question: &Question<'_>) -> Result<Case<'_>, Fault> {
+        match question.asked {
+            Asked::CallTool { tool, args } => self.tool_call(known, question, (tool, args)),
             Asked::ReadResource { server, uri } => {
-                self.resource(&known, question, (server, uri), |server| &server.read)?
+                self.resource(known, question, (server, uri), |server| &server.read)
             }
             Asked::SubscribeResource { server, uri } => {
-                self.resource(&known, question, (server, uri), |server| &server.subscribe)?
+                self.resource(known, question, (server, uri), |server| &server.subscribe)
             }
             Asked::GetPrompt { prompt, args } => {
                 let prompt = self.world.prompts.get(prompt).ok_or(Fault::Unknown)?;
                 let pairs: Vec<String> = args.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let mut case = case(&known, &prompt.get, (&prompt.uid, &prompt.entities), question)?;
+                let mut case = self.lasting(known, &prompt.get, (&prompt.uid, &prompt.entities), question)?;
                 case.context.push(("findings".to_owned(), texts(question.findings.iter().copied())));
                 case.context.push(("args".to_owned(), texts(pairs.iter().map(String::as_str))));
-                case
+                Ok(case)
             }
             Asked::Complete { of } => match of {
                 Item::Prompt(prompt) => {
                     let prompt = self.world.prompts.get(prompt).ok_or(Fault::Unknown)?;
-                    case(&known, &prompt.complete, (&prompt.uid, &prompt.entities), question)?
+                    Ok(self.lasting(known, &prompt.complete, (&prompt.uid, &prompt.entities), question)?)
                 }
                 Item::Resource { server, uri } | Item::Template { server, uri } => {
-                    self.resource(&known, question, (server, uri), |server| &server.complete)?
+                    self.resource(known, question, (server, uri), |server| &server.complete)
                 }
-                Item::Tool(_) | Item::Server(_) => return Err(Fault::Unknown),
+                Item::Tool(_) | Item::Server(_) => Err(Fault::Unknown),
             },
             Asked::ReturnResult { what, bytes, is_error } => {
-                let result = ("bytes".to_owned(), long(bytes));
-                let error = ("isError".to_owned(), RestrictedExpression::new_bool(is_error));
-                return self.result(&known, question, what, vec![result, error]);
+                let mut case = self.about(known, question, what, Side::Result)?;
+                case.context.push(("bytes".to_owned(), long(bytes)));
+                case.context.push(("isError".to_owned(), RestrictedExpression::new_bool(is_error)));
+                case.context.push(("findings".to_owned(), texts(question.findings.iter().copied())));
+                Ok(case)
             }
-            Asked::Administer { action, tenant } => self.admin(&known, question, (action, tenant))?,
-        };
-        self.judge(&known, question, case)
+            Asked::ApproveCall { what, requested_by } => {
+                let mut case = self.about(known, question, what, Side::Approval)?;
+                case.context = vec![("requestedBy".to_owned(), text(requested_by))];
+                Ok(case)
+            }
+            Asked::Administer { action, tenant } => self.admin(known, (action, tenant)),
+        }
+    }
+
+    /// A question about something that a call was for.
+    fn about(
+        &self,
+        known: &Known,
+        question: &Question<'_>,
+        what: Item<'_>,
+        side: Side,
+    ) -> Result<Case<'_>, Fault> {
+        match what {
+            Item::Tool(name) => {
+                let tool = self.world.tools.get(name).ok_or(Fault::Unknown)?;
+                let deed = side.of(&tool.result, &tool.approve);
+                Ok(self.lasting(known, deed, (&tool.uid, &tool.entities), question)?)
+            }
+            Item::Prompt(name) => {
+                let prompt = self.world.prompts.get(name).ok_or(Fault::Unknown)?;
+                let deed = side.of(&prompt.result, &prompt.approve);
+                Ok(self.lasting(known, deed, (&prompt.uid, &prompt.entities), question)?)
+            }
+            Item::Resource { server, uri } => self
+                .resource(known, question, (server, uri), |server| side.of(&server.result, &server.approve)),
+            Item::Template { .. } | Item::Server(_) => Err(Fault::Unknown),
+        }
+    }
+
+    /// Whether what is asked about belongs to another tenant.
+    fn crosses(&self, caller: &Caller, case: &Case<'_>) -> bool {
+        let tenant = uid(&self.world.types.tenant, &caller.tenant);
+        !case.entities.is_ancestor_of(&tenant, &case.resource)
+    }
+
+    /// Labels of a tool: what a session that has read its results is tainted with.
+    pub fn labels(&self, tool: &str) -> &[String] {
+        self.world.tools.get(tool).map_or(&[], |tool| &tool.labels)
+    }
+
+    /// Whether a caller has a role, or one that is inside it.
+    pub fn has_role(&self, caller: &Caller, role: &str) -> bool {
+        with_ancestors(&caller.roles, &self.world.hierarchy.roles).contains(role)
     }
 
     fn tool_call(
@@ -104,7 +196,7 @@ impl Policies {
     ) -> Result<Case<'_>, Fault> {
         let tool = self.world.tools.get(name).ok_or(Fault::Unknown)?;
         let (attribute, lost) = read_arguments(tool, args).map_err(Fault::Misfit)?;
-        let mut case = case(known, &tool.call, (&tool.uid, &tool.entities), question)?;
+        let mut case = self.lasting(known, &tool.call, (&tool.uid, &tool.entities), question)?;
         case.context.push(attribute);
         case.context.push(("lost".to_owned(), texts(lost.iter().map(String::as_str))));
         case.context.push(("findings".to_owned(), texts(question.findings.iter().copied())));
@@ -126,56 +218,41 @@ impl Policies {
             action: deed.action.clone(),
             resource: resource.uid(),
             entities: known.store(server.entities.iter().chain([&resource]))?,
-            context: vec![session_of(question, &deed.slice)?],
+            context: vec![self.session_of(question, &deed.slice)?],
         })
+    }
+
+    /// A question about something that lasts, its context still without what is particular to the action.
+    fn lasting<'c>(
+        &self,
+        known: &Known,
+        deed: &'c Deed,
+        (resource, entities): (&EntityUid, &[Entity]),
+        question: &Question<'_>,
+    ) -> Result<Case<'c>, Unbuildable> {
+        Ok(Case {
+            slice: &deed.slice,
+            action: deed.action.clone(),
+            resource: resource.clone(),
+            entities: known.kept(resource, entities)?,
+            context: vec![self.session_of(question, &deed.slice)?],
+        })
+    }
+
+    fn session_of(
+        &self,
+        question: &Question<'_>,
+        slice: &Slice,
+    ) -> Result<(String, RestrictedExpression), Unbuildable> {
+        let facts = session(question.circumstances, &slice.reads, &self.world.types.tool)?;
+        Ok(("session".to_owned(), facts))
     }
 
     pub(super) fn resource_entity(&self, server: &Server, uri: &str) -> Result<Entity, Unbuildable> {
         entities::resource(&self.world.types, uri, (&server.uid, &server.ancestors)).map_err(|_| Unbuildable)
     }
 
-    fn result(
-        &self,
-        known: &Known,
-        question: &Question<'_>,
-        what: Item<'_>,
-        mut extra: Extra,
-    ) -> Result<Verdict, Fault> {
-        let mut case = match what {
-            Item::Tool(name) => {
-                let tool = self.world.tools.get(name).ok_or(Fault::Unknown)?;
-                if let Some(permits) = &tool.result.slice.always {
-                    return Ok(Verdict { permits: permits.clone(), ..Verdict::default() });
-                }
-                case(known, &tool.result, (&tool.uid, &tool.entities), question)?
-            }
-            Item::Prompt(name) => {
-                let prompt = self.world.prompts.get(name).ok_or(Fault::Unknown)?;
-                if let Some(permits) = &prompt.result.slice.always {
-                    return Ok(Verdict { permits: permits.clone(), ..Verdict::default() });
-                }
-                case(known, &prompt.result, (&prompt.uid, &prompt.entities), question)?
-            }
-            Item::Resource { server, uri } => {
-                let found = self.world.servers.get(server).ok_or(Fault::Unknown)?;
-                if let Some(permits) = &found.result.slice.always {
-                    return Ok(Verdict { permits: permits.clone(), ..Verdict::default() });
-                }
-                self.resource(known, question, (server, uri), |server| &server.result)?
-            }
-            Item::Template { .. } | Item::Server(_) => return Err(Fault::Unknown),
-        };
-        extra.push(("findings".to_owned(), texts(question.findings.iter().copied())));
-        case.context.append(&mut extra);
-        self.judge(known, question, case)
-    }
-
-    fn admin(
-        &self,
-        known: &Known,
-        _question: &Question<'_>,
-        (deed, tenant): (AdminAction, &str),
-    ) -> Result<Case<'_>, Fault> {
+    fn admin(&self, known: &Known, (deed, tenant): (AdminAction, &str)) -> Result<Case<'_>, Fault> {
         let (action, slice) = self.world.admin.get(&deed).ok_or(Fault::Unknown)?;
         let types = &self.world.types;
         let resource = if deed.on_log() {
@@ -193,13 +270,12 @@ impl Policies {
         })
     }
 
-    fn judge(&self, known: &Known, question: &Question<'_>, case: Case<'_>) -> Result<Verdict, Fault> {
-        let (slice, entities) = (case.slice, Arc::clone(&case.entities));
-        let request = self.request(known, question, case)?;
-        Ok(evaluate(&slice.permits, &slice.forbids, &request, &entities))
-    }
-
-    fn request(&self, known: &Known, question: &Question<'_>, case: Case<'_>) -> Result<Request, Fault> {
+    pub(super) fn request(
+        &self,
+        known: &Known,
+        question: &Question<'_>,
+        case: Case<'_>,
+    ) -> Result<Request, Fault> {
         let mut context = case.context;
         let common = request(&known.agent, question.circumstances, &self.zone, &case.slice.reads)?;
         context.push(("request".to_owned(), common));
@@ -225,11 +301,12 @@ impl Policies {
         Some(cedar_policy::Authorizer::new().is_authorized(&request, &all, &entities))
     }
 
-    fn answer(&self, question: &Question<'_>, verdict: Verdict) -> Result<Permit, Denial> {
+    fn answer(&self, question: &Question<'_>, settled: Settled, isolated: bool) -> Result<Permit, Denial> {
         let provenance = Arc::clone(&self.digests);
-        if verdict.allows() {
-            return Ok(Permit::new(question.call, verdict.permits, verdict.failed_permits, provenance));
+        if settled.verdict.allows() && !isolated {
+            return Ok(Permit::new(question.call, settled, provenance));
         }
+        let Settled { verdict, notify, shadow, .. } = settled;
         let kind = if !verdict.forbids.is_empty() {
             DenialKind::Forbidden
         } else if !verdict.failed_forbids.is_empty() {
@@ -242,9 +319,22 @@ impl Policies {
         determining.sort_unstable();
         let mut errors = verdict.failed_forbids;
         errors.extend(verdict.failed_permits);
-        let reply = determining.iter().find_map(|id| self.replies.get(id)).cloned();
-        let reasons = Reasons { determining, satisfied: verdict.permits, errors, misfit: None, reply };
-        Err(Denial::new(question.call, kind, reasons, provenance))
+        let reply = self.reply(&determining);
+        let reasons =
+            Reasons { determining, satisfied: verdict.permits, errors, misfit: None, reply, shadow, notify };
+        let denial = Denial::new(question.call, kind, reasons, provenance);
+        let administers = matches!(question.asked, Asked::Administer { .. } | Asked::ApproveCall { .. });
+        if self.observing && !isolated && !administers {
+            return Ok(Permit::overruling(denial));
+        }
+        Err(denial)
+    }
+
+    /// What the severest of these policies says to a client; the first one's if several are as severe.
+    fn reply(&self, ids: &[String]) -> Option<Arc<str>> {
+        let notes = ids.iter().rev().filter_map(|id| self.rules.notes.get(id));
+        let spoken = notes.filter_map(|notes| Some((notes.severity, notes.reply.as_ref()?)));
+        spoken.max_by_key(|(severity, _)| *severity).map(|(_, reply)| Arc::clone(reply))
     }
 
     fn refuse(&self, question: &Question<'_>, fault: Fault) -> Denial {
@@ -276,26 +366,6 @@ fn read_arguments(tool: &Tool, args: &str) -> Result<((String, RestrictedExpress
         return Err(Misfit { path: path.join("."), expected: "a value that the policies can read exactly" });
     }
     Ok((("args".to_owned(), read.record), read.lost))
-}
-
-/// A question about something that lasts, its context still without what is particular to the action.
-fn case<'c>(
-    known: &Known,
-    deed: &'c Deed,
-    (resource, entities): (&EntityUid, &[Entity]),
-    question: &Question<'_>,
-) -> Result<Case<'c>, Unbuildable> {
-    Ok(Case {
-        slice: &deed.slice,
-        action: deed.action.clone(),
-        resource: resource.clone(),
-        entities: known.kept(resource, entities)?,
-        context: vec![session_of(question, &deed.slice)?],
-    })
-}
-
-fn session_of(question: &Question<'_>, slice: &Slice) -> Result<(String, RestrictedExpression), Unbuildable> {
-    Ok(("session".to_owned(), session(question.circumstances, &slice.reads)?))
 }
 
 fn long(value: u64) -> RestrictedExpression {

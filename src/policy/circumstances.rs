@@ -1,9 +1,10 @@
 //! The parts of a context that every question has: `request` and `session`.
 
-use cedar_policy::{EntityUid, RestrictedExpression};
+use cedar_policy::{EntityTypeName, EntityUid, RestrictedExpression};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::actions::uid;
 use super::question::Circumstances;
 use super::reads::Reads;
 
@@ -62,7 +63,11 @@ pub(super) fn request(
 }
 
 /// `context.session`
-pub(super) fn session(now: &Circumstances, reads: &Reads) -> Result<RestrictedExpression, Unbuildable> {
+pub(super) fn session(
+    now: &Circumstances,
+    reads: &Reads,
+    tool: &EntityTypeName,
+) -> Result<RestrictedExpression, Unbuildable> {
     let started = if reads.session_start {
         let moment = Timestamp::from_microsecond(now.session_started_us).map_err(|_| Unbuildable)?;
         Some(datetime(moment))
@@ -73,7 +78,14 @@ pub(super) fn session(now: &Circumstances, reads: &Reads) -> Result<RestrictedEx
         ("id", Some(text(&now.session_id))),
         ("calls", Some(RestrictedExpression::new_long(now.session_calls))),
         ("startedAt", started),
+        ("taint", reads.taint.then(|| texts(now.session_taint.iter().map(String::as_str)))),
+        ("toolsCalled", reads.tools_called.then(|| tools(&now.session_tools, tool))),
     ])
+}
+
+fn tools(names: &[String], kind: &EntityTypeName) -> RestrictedExpression {
+    let entities = names.iter().map(|name| RestrictedExpression::new_entity_uid(uid(kind, name)));
+    RestrictedExpression::new_set(entities)
 }
 
 /// An instant in Cedar's spelling, with whole milliseconds.

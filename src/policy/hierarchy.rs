@@ -47,6 +47,11 @@ impl Hierarchy {
     pub(super) fn read(folder: Option<&Path>) -> Result<Self, Vec<Problem>> {
         let Some(folder) = folder else { return Ok(Self::default()) };
         let sources = folder::read(folder, &["yaml", "yml"])?;
+        Self::of(sources, &folder.display().to_string())
+    }
+
+    /// The same from files that have been read already.
+    pub(super) fn of(sources: Vec<folder::Source>, place: &str) -> Result<Self, Vec<Problem>> {
         let mut all = Self::default();
         let mut problems = Vec::new();
         for source in sources {
@@ -59,14 +64,13 @@ impl Hierarchy {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let place = folder.display().to_string();
         for (kind, parents) in [
             ("role", &mut all.roles),
             ("tool group", &mut all.tool_groups),
             ("server group", &mut all.server_groups),
             ("agent group", &mut all.agent_groups),
         ] {
-            *parents = closed(parents, kind, &place)?;
+            *parents = closed(parents, kind, place)?;
         }
         Ok(all)
     }

@@ -1,6 +1,5 @@
 //! From a folder to a set of policies that can be asked, or to the reasons why not.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,15 +8,17 @@ use jiff::tz::TimeZone;
 
 use super::actions::Types;
 use super::callers::Callers;
-use super::config::Config;
-use super::digests::{self, Digests};
+use super::config::{Config, Enforcement};
+use super::digests::Digests;
 use super::folder::{self, Source};
 use super::hierarchy::Hierarchy;
 use super::model::ServerModel;
+use super::obligations::Abilities;
 use super::problem::Problem;
 use super::schema::Schemas;
 use super::selftest;
 use super::slices::Index;
+use super::store::{Archive, MODELS, ZONE};
 use super::validate::{Rules, rules};
 use super::world::World;
 
@@ -29,7 +30,8 @@ pub struct Policies {
     pub(super) request_schema: Schema,
     pub(super) zone: TimeZone,
     pub(super) digests: Arc<Digests>,
-    pub(super) replies: BTreeMap<String, Arc<str>>,
+    pub(super) archive: Arc<Archive>,
+    pub(super) observing: bool,
     pub(super) rules: Rules,
     warnings: Vec<Problem>,
     schema_text: String,
@@ -41,11 +43,17 @@ impl Policies {
     /// # Errors
     /// Every problem found: a folder or file that cannot be read, a policy that does not parse, has no id, or
     /// does not validate (warnings count), an annotation that would not be enforced, a failed self-test.
-    pub fn load(config: &Config, servers: &[ServerModel]) -> Result<Self, Vec<Problem>> {
-        let zone = zone(&config.time_zone)?;
-        let hierarchy = Hierarchy::read(config.entities.as_deref())?;
-        let sources = folder::read(&config.folder, &["cedar"])?;
-        let policies = Self::build(&sources, hierarchy, zone, servers)?.noting_emptiness(&config.folder);
+    ///
+    /// `able` is what the gateway can do: an obligation beyond that is a problem. Without it, obligations are
+    /// checked for their form only, which is enough for whoever does not serve calls.
+    pub fn load(
+        config: &Config,
+        servers: &[ServerModel],
+        able: Option<&Abilities>,
+    ) -> Result<Self, Vec<Problem>> {
+        let makings = Makings::read(config)?;
+        let mut policies = Self::build(makings, servers, able)?.noting_emptiness(&config.folder);
+        policies.observing = config.mode == Enforcement::Observe;
         let failed = |error: selftest::Failure| {
             let place = config.folder.display().to_string();
             vec![
@@ -57,21 +65,22 @@ impl Policies {
     }
 
     pub(super) fn build(
-        sources: &[Source],
-        hierarchy: Hierarchy,
-        zone: TimeZone,
+        makings: Makings,
         servers: &[ServerModel],
+        able: Option<&Abilities>,
     ) -> Result<Self, Vec<Problem>> {
+        let Makings { sources, hierarchy, zone } = makings;
         let internal =
             |error: &dyn std::fmt::Display| vec![Problem::with_file("policies", error.to_string())];
         let types = Types::new().map_err(|error| internal(&error))?;
         let schemas = Schemas::new(servers)?;
-        let rules = rules(sources, &schemas.policies, servers)?;
-        let digests = Arc::new(digests(sources, &schemas, &hierarchy, (servers, &zone)));
+        let rules = rules(&sources, &schemas.policies, servers, able)?;
+        let archive = archive(&sources, &schemas, &hierarchy, (servers, &zone));
+        let digests = Arc::new(archive.digests());
         let mut warnings = schemas.warnings.clone();
         warnings.extend(rules.warnings.iter().cloned());
         warnings.extend(strange_names(&hierarchy, servers));
-        let mut index = Index::new(rules.policies.values()).map_err(|error| internal(&error))?;
+        let mut index = Index::new(&rules.policies, &rules.notes).map_err(|error| internal(&error))?;
         let world =
             World::new(types, hierarchy, servers, &schemas, &mut index).map_err(|error| internal(&error))?;
         let schema_text = schemas.text();
@@ -81,7 +90,8 @@ impl Policies {
             request_schema: schemas.requests,
             zone,
             digests,
-            replies: rules.replies.clone(),
+            archive: Arc::new(archive),
+            observing: false,
             rules,
             warnings,
             schema_text,
@@ -104,6 +114,16 @@ impl Policies {
         &self.digests
     }
 
+    /// The files behind the digests.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// Whether denials are recorded but not enforced.
+    pub fn observing(&self) -> bool {
+        self.observing
+    }
+
     /// What is worth knowing, such as policies that wait for a server.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
@@ -120,7 +140,27 @@ impl Policies {
     }
 }
 
-fn zone(name: &str) -> Result<TimeZone, Vec<Problem>> {
+/// What policies are built from, besides the servers.
+#[derive(Debug, Clone)]
+pub(super) struct Makings {
+    pub(super) sources: Vec<Source>,
+    pub(super) hierarchy: Hierarchy,
+    pub(super) zone: TimeZone,
+}
+
+impl Makings {
+    fn read(config: &Config) -> Result<Self, Vec<Problem>> {
+        let zone = zone(&config.time_zone)?;
+        let hierarchy = Hierarchy::read(config.entities.as_deref())?;
+        let sources = folder::read(&config.folder, &["cedar"])?;
+        if let Some(bundle) = &config.bundle {
+            super::bundle::check(bundle, &config.folder, &sources, &hierarchy)?;
+        }
+        Ok(Self { sources, hierarchy, zone })
+    }
+}
+
+pub(super) fn zone(name: &str) -> Result<TimeZone, Vec<Problem>> {
     if name == "UTC" {
         return Ok(TimeZone::UTC);
     }
@@ -130,29 +170,25 @@ fn zone(name: &str) -> Result<TimeZone, Vec<Problem>> {
     })
 }
 
-fn digests(
+fn archive(
     sources: &[Source],
     schemas: &Schemas,
     hierarchy: &Hierarchy,
     (servers, zone): (&[ServerModel], &TimeZone),
-) -> Digests {
-    let generated: Vec<(String, String)> = schemas
+) -> Archive {
+    let mut schema: Vec<(String, String)> = schemas
         .generated
         .iter()
         .map(|(server, fragment)| (format!("servers/{server}"), fragment.to_string()))
         .collect();
-    let base = ("gateway", super::schema::BASE.as_bytes());
-    let models = serde_json::to_string(servers).unwrap_or_default();
-    let zone = zone.iana_name().unwrap_or("UTC");
-    let world = [("models", models.as_bytes()), ("time zone", zone.as_bytes())];
-    Digests {
-        policy_set: digests::of(sources.iter().map(|file| (file.name.as_str(), file.text.as_bytes()))),
-        schema: digests::of(
-            generated.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).chain([base]),
-        ),
-        entities: digests::of(
-            hierarchy.files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).chain(world),
-        ),
+    schema.push(("gateway".to_owned(), super::schema::BASE.to_owned()));
+    let mut entities = hierarchy.files.clone();
+    entities.push((MODELS.to_owned(), serde_json::to_string(servers).unwrap_or_default()));
+    entities.push((ZONE.to_owned(), zone.iana_name().unwrap_or("UTC").to_owned()));
+    Archive {
+        policy_set: sources.iter().map(|file| (file.name.clone(), file.text.clone())).collect(),
+        schema,
+        entities,
     }
 }
 

@@ -1,10 +1,11 @@
 //! The world that policies speak of: servers, their tools, their prompts.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One backend server, as configured and as discovered so far.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ServerModel {
     /// Its id in the configuration (Cedar `Server` id).
     pub id: String,
@@ -28,7 +29,8 @@ pub struct ServerModel {
 }
 
 /// One tool. The hints must already hold MCP's defaults where the server said nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ToolModel {
     /// The name that agents see, `server_tool`: id of both the Cedar action and the `Tool`.
     pub name: String,
@@ -53,7 +55,8 @@ pub struct ToolModel {
 }
 
 /// One prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PromptModel {
     /// The name that agents see (Cedar `Prompt` id).
     pub name: String,

@@ -25,6 +25,10 @@ pub struct Circumstances {
     pub session_started_us: i64,
     /// Calls that the session made before this one.
     pub session_calls: i64,
+    /// Labels of what the session has read, and kinds of findings in it.
+    pub session_taint: Vec<String>,
+    /// Names of the tools that the session has called.
+    pub session_tools: Vec<String>,
 }
 
 /// One question about one call.
@@ -84,6 +88,13 @@ pub enum Asked<'a> {
         bytes: u64,
         /// Whether the backend marked it as an error.
         is_error: bool,
+    },
+    /// Approve a call of somebody else.
+    ApproveCall {
+        /// What the call is for: a tool, a resource or a prompt.
+        what: Item<'a>,
+        /// Id of the principal who asks for it.
+        requested_by: &'a str,
     },
     /// Do something to the gateway or to the log of a tenant.
     Administer {

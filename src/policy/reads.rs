@@ -101,6 +101,16 @@ pub(super) struct Reads {
     pub(super) source_ip: bool,
     /// `session.startedAt`
     pub(super) session_start: bool,
+    /// `session.taint`
+    pub(super) taint: bool,
+    /// `session.toolsCalled`
+    pub(super) tools_called: bool,
+    /// Anything of the session.
+    pub(super) session: bool,
+    /// `findings`
+    pub(super) findings: bool,
+    /// `argsJson`
+    pub(super) args_json: bool,
     /// The arguments as a whole.
     pub(super) all_args: bool,
     /// Single arguments, by path.
@@ -127,16 +137,35 @@ impl Reads {
             [] | ["request"] => {
                 self.time = true;
                 self.source_ip = true;
-                self.session_start |= whole;
-                self.all_args |= whole;
+                if whole {
+                    self.all_args = true;
+                    self.findings = true;
+                    self.args_json = true;
+                    self.whole_session();
+                }
             }
             ["request", "now" | "hour" | "weekday", ..] => self.time = true,
             ["request", "sourceIp", ..] => self.source_ip = true,
-            ["session"] | ["session", "startedAt", ..] => self.session_start = true,
+            ["session"] => self.whole_session(),
+            ["session", fact, ..] => {
+                self.session = true;
+                self.session_start |= *fact == "startedAt";
+                self.taint |= *fact == "taint";
+                self.tools_called |= *fact == "toolsCalled";
+            }
+            ["findings", ..] => self.findings = true,
+            ["argsJson", ..] => self.args_json = true,
             ["args"] => self.all_args = true,
             ["args", rest @ ..] => self.args.push(rest.iter().map(|part| (*part).to_owned()).collect()),
             _ => {}
         }
+    }
+
+    fn whole_session(&mut self) {
+        self.session = true;
+        self.session_start = true;
+        self.taint = true;
+        self.tools_called = true;
     }
 
     /// Takes in what another policy looks at.
@@ -144,6 +173,11 @@ impl Reads {
         self.time |= other.time;
         self.source_ip |= other.source_ip;
         self.session_start |= other.session_start;
+        self.taint |= other.taint;
+        self.tools_called |= other.tools_called;
+        self.session |= other.session;
+        self.findings |= other.findings;
+        self.args_json |= other.args_json;
         self.all_args |= other.all_args;
         for path in &other.args {
             if !self.args.contains(path) {

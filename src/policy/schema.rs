@@ -18,11 +18,13 @@ const BASE_NAME: &str = "schemas/gateway.cedarschema";
 /// Attributes that cost time to build. Policies are validated with them required; a request is checked with
 /// them optional, because it carries them only if a policy of its slice looks at them. Should that ever be
 /// misjudged, the policy fails to evaluate, and a failing forbid denies.
-const BUILT_ON_DEMAND: [(&str, &str); 4] = [
+const BUILT_ON_DEMAND: [(&str, &str); 6] = [
     ("  now: datetime,", "  now?: datetime,"),
     ("  hour: Long,", "  hour?: Long,"),
     ("  weekday: Long,", "  weekday?: Long,"),
     ("  startedAt: datetime,", "  startedAt?: datetime,"),
+    ("  taint: Set<String>,", "  taint?: Set<String>,"),
+    ("  toolsCalled: Set<Tool>,", "  toolsCalled?: Set<Tool>,"),
 ];
 
 /// Everything that the schema half of a load yields.

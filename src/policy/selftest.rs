@@ -100,6 +100,8 @@ fn strangers(policies: &Policies) -> Result<(), Failure> {
         session_id: String::new(),
         session_started_us: 0,
         session_calls: 0,
+        session_taint: Vec::new(),
+        session_tools: Vec::new(),
     };
     let question = Question {
         call: Uuid::nil(),

@@ -1,6 +1,6 @@
 //! Which policies can matter for which action on which resource, worked out at load.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::pst::PstConstructionError;
@@ -9,6 +9,7 @@ use cedar_policy::{
     PrincipalConstraint, ResourceConstraint,
 };
 
+use super::annotations::{Mode, Notes};
 use super::reads::Reads;
 use super::view::{Unknown, view};
 
@@ -25,6 +26,8 @@ pub(super) struct Slice {
     pub(super) reads: Reads,
     /// The ids of its permits, if they are satisfied whatever is asked and nothing forbids.
     pub(super) always: Option<Vec<String>>,
+    /// Policies that do more than decide, or do not decide at all; mostly none.
+    pub(super) special: BTreeMap<String, Notes>,
 }
 
 /// Permits and forbids.
@@ -66,6 +69,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct Rule {
     policy: Policy,
+    notes: Option<Notes>,
     listed: Option<Policy>,
     template: Option<Policy>,
     reads: Reads,
@@ -76,9 +80,12 @@ struct Rule {
 }
 
 impl Index {
-    pub(super) fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self, Error> {
+    pub(super) fn new(
+        policies: &BTreeMap<String, Policy>,
+        notes: &BTreeMap<String, Notes>,
+    ) -> Result<Self, Error> {
         let mut rules = Vec::new();
-        for policy in policies {
+        for (id, policy) in policies {
             let tree = policy.to_pst()?;
             let body = tree.body();
             rules.push(Rule {
@@ -89,6 +96,7 @@ impl Index {
                 resource: policy.resource_constraint(),
                 unconditional: !policy.has_non_scope_constraint()
                     && policy.principal_constraint() == PrincipalConstraint::Any,
+                notes: notes.get(id).cloned(),
                 policy: policy.clone(),
             });
         }
@@ -138,6 +146,10 @@ impl Rule {
             }
     }
 
+    fn enforced(&self) -> bool {
+        self.notes.as_ref().is_none_or(|notes| notes.mode == Mode::Enforced)
+    }
+
     /// Whether being in a slice is already being satisfied: the scope leaves no single resource open.
     fn always(&self) -> bool {
         let one = |entity: &EntityUid| entity.type_name().basename() == "Resource";
@@ -160,13 +172,21 @@ fn cut(rules: &[&Rule]) -> Result<Slice, Error> {
         };
         whole.add(rule.policy.clone()).map_err(Box::new)?;
         for (set, view) in [(listed, &rule.listed), (template, &rule.template)] {
-            if let Some(view) = view {
+            if let Some(view) = view.as_ref().filter(|_| rule.enforced()) {
                 set.add(view.clone()).map_err(Box::new)?;
             }
         }
         slice.reads.add(&rule.reads);
+        if let Some(notes) = &rule.notes
+            && (!rule.enforced() || !notes.obligations.is_empty())
+        {
+            slice.special.insert(rule.policy.id().to_string(), notes.clone());
+        }
     }
-    let open = slice.forbids.is_empty() && !rules.is_empty() && rules.iter().all(|rule| rule.always());
+    let open = slice.special.is_empty()
+        && slice.forbids.is_empty()
+        && !rules.is_empty()
+        && rules.iter().all(|rule| rule.always());
     slice.always = open.then(|| {
         let mut ids: Vec<String> = rules.iter().map(|rule| rule.policy.id().to_string()).collect();
         ids.sort_unstable();

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::digests::Digests;
+use super::obligations::Obligations;
+use super::settle::{Settled, Shadow};
 
 /// Proof that the policies allow one call. Only `Policies::authorize` makes one.
 ///
@@ -15,7 +17,10 @@ use super::digests::Digests;
 ///     call: uuid::Uuid::nil(),
 ///     satisfied: Vec::new(),
 ///     errors: Vec::new(),
+///     obligations: None,
+///     overruled: None,
 ///     provenance: todo!(),
+///     shadow: Vec::new(),
 /// };
 /// ```
 /// nor by a default:
@@ -39,17 +44,51 @@ pub struct Permit {
     call: Uuid,
     satisfied: Vec<String>,
     errors: Vec<PolicyError>,
+    obligations: Option<Arc<Obligations>>,
+    overruled: Option<Box<Denial>>,
     provenance: Arc<Digests>,
+    shadow: Vec<Shadow>,
 }
 
 impl Permit {
-    pub(super) fn new(
-        call: Uuid,
-        satisfied: Vec<String>,
-        errors: Vec<PolicyError>,
-        provenance: Arc<Digests>,
-    ) -> Self {
-        Self { call, satisfied, errors, provenance }
+    pub(super) fn new(call: Uuid, settled: Settled, provenance: Arc<Digests>) -> Self {
+        Self {
+            call,
+            satisfied: settled.verdict.permits,
+            errors: settled.verdict.failed_permits,
+            obligations: settled.obligations,
+            overruled: None,
+            provenance,
+            shadow: settled.shadow,
+        }
+    }
+
+    /// A permit in spite of a denial, while denials are only observed.
+    pub(super) fn overruling(denial: Denial) -> Self {
+        Self {
+            call: denial.call,
+            satisfied: denial.reasons.satisfied.clone(),
+            errors: Vec::new(),
+            obligations: None,
+            provenance: Arc::clone(&denial.provenance),
+            shadow: denial.reasons.shadow.clone(),
+            overruled: Some(Box::new(denial)),
+        }
+    }
+
+    /// What must be done with the call, if anything.
+    pub fn obligations(&self) -> Option<&Arc<Obligations>> {
+        self.obligations.as_ref()
+    }
+
+    /// The denial that was not enforced, because denials are only observed.
+    pub fn overruled(&self) -> Option<&Denial> {
+        self.overruled.as_deref()
+    }
+
+    /// Shadow policies that matched.
+    pub fn shadow(&self) -> &[Shadow] {
+        &self.shadow
     }
 
     /// The call that it is for.
@@ -157,6 +196,8 @@ pub(super) struct Reasons {
     pub(super) errors: Vec<PolicyError>,
     pub(super) misfit: Option<Misfit>,
     pub(super) reply: Option<Arc<str>>,
+    pub(super) shadow: Vec<Shadow>,
+    pub(super) notify: std::collections::BTreeSet<String>,
 }
 
 impl Denial {
@@ -194,7 +235,17 @@ impl Denial {
         self.reasons.misfit.as_ref()
     }
 
-    /// The `@reply` of the first deciding policy that has one.
+    /// Shadow policies that matched.
+    pub fn shadow(&self) -> &[Shadow] {
+        &self.reasons.shadow
+    }
+
+    /// Who is told; names of the configuration.
+    pub fn notify(&self) -> &std::collections::BTreeSet<String> {
+        &self.reasons.notify
+    }
+
+    /// The `@reply` of the severest deciding policy that has one.
     pub fn reply(&self) -> Option<&str> {
         self.reasons.reply.as_deref()
     }

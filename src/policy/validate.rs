@@ -1,7 +1,6 @@
 //! From files to policies that are known to be sound: parsed, named, annotated, validated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::pst::{self, Clause, Expr, Literal, StaticPolicy};
@@ -10,9 +9,10 @@ use cedar_policy::{
 };
 
 use super::actions::CALL_TOOL;
-use super::annotations;
+use super::annotations::{self, Notes};
 use super::folder::Source;
 use super::model::ServerModel;
+use super::obligations::Abilities;
 use super::problem::{Problem, closest};
 
 /// Hops from an entity to another that a policy may take: what questions carry covers these.
@@ -22,8 +22,10 @@ const DEREFERENCES: u32 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     pub(super) policies: BTreeMap<String, Policy>,
-    /// What `@reply` says, by policy id.
-    pub(super) replies: BTreeMap<String, Arc<str>>,
+    /// What the annotations say, by policy id.
+    pub(super) notes: BTreeMap<String, Notes>,
+    /// File and line, by policy id; of waiting policies too.
+    pub(super) places: BTreeMap<String, (String, usize)>,
     /// Policies that wait for a server, and parts that do.
     pub(super) warnings: Vec<Problem>,
 }
@@ -31,6 +33,7 @@ pub(super) struct Rules {
 /// A policy and the place where it was written.
 struct Written<'s> {
     policy: Policy,
+    notes: Option<Notes>,
     source: &'s Source,
     offset: usize,
 }
@@ -54,12 +57,13 @@ pub(super) fn rules(
     sources: &[Source],
     schema: &Schema,
     servers: &[ServerModel],
+    able: Option<&Abilities>,
 ) -> Result<Rules, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut written: BTreeMap<String, Written<'_>> = BTreeMap::new();
     let mut parsed = Vec::new();
     for source in sources {
-        parsed.append(&mut parse(source, &mut problems));
+        parsed.append(&mut parse(source, able, &mut problems));
     }
     for found in parsed {
         let id = found.policy.id().to_string();
@@ -95,8 +99,10 @@ pub(super) fn rules(
                 .push(found.problem(format!("`{id}` waits for tools that are not known yet: {names}"))),
             Err((message, help)) => problems.push(found.problem_at_name(&message).help(help)),
         }
-        if let Some(reply) = found.policy.annotation("reply") {
-            rules.replies.insert(id.clone(), reply.into());
+        let place = found.problem("");
+        rules.places.insert(id.clone(), (place.file, place.line));
+        if let Some(notes) = &found.notes {
+            rules.notes.insert(id.clone(), notes.clone());
         }
     }
     problems.extend(validate(&rules, schema, &written));
@@ -106,7 +112,7 @@ pub(super) fn rules(
 }
 
 /// The policies of one file under their own ids.
-fn parse<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Vec<Written<'s>> {
+fn parse<'s>(source: &'s Source, able: Option<&Abilities>, problems: &mut Vec<Problem>) -> Vec<Written<'s>> {
     let set: PolicySet = match source.text.parse() {
         Ok(set) => set,
         Err(errors) => {
@@ -133,9 +139,11 @@ fn parse<'s>(source: &'s Source, problems: &mut Vec<Problem>) -> Vec<Written<'s>
             Some(place) => place.start(),
             None => 0,
         };
-        let found = Written { policy: policy.clone(), source, offset };
-        for (message, help) in annotations::complaints(policy) {
-            problems.push(found.problem(message).help(help));
+        let mut found = Written { policy: policy.clone(), notes: None, source, offset };
+        match annotations::notes(policy, able) {
+            Ok(notes) => found.notes = Some(notes),
+            Err(complaints) => problems
+                .extend(complaints.into_iter().map(|(message, help)| found.problem(message).help(help))),
         }
         match annotations::id_of(policy) {
             Ok(id) => all.push(Written { policy: policy.new_id(PolicyId::new(id)), ..found }),

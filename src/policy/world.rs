@@ -7,7 +7,7 @@ use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::{Entities, Entity, EntityAttrEvaluationError, EntityTypeName, EntityUid, Schema};
 
 use super::actions::{
-    COMPLETE, DISCOVER, GET_PROMPT, READ_RESOURCE, RETURN_RESULT, SUBSCRIBE_RESOURCE, Types,
+    APPROVE_CALL, COMPLETE, DISCOVER, GET_PROMPT, READ_RESOURCE, RETURN_RESULT, SUBSCRIBE_RESOURCE, Types,
 };
 use super::entities;
 use super::hierarchy::Hierarchy;
@@ -66,9 +66,11 @@ pub(super) struct Tool {
     /// Tool, server and actions.
     pub(super) entities: Vec<Entity>,
     pub(super) args: Option<RecordShape>,
+    pub(super) labels: Vec<String>,
     pub(super) call: Deed,
     pub(super) result: Deed,
     pub(super) discover: Deed,
+    pub(super) approve: Deed,
 }
 
 /// One prompt.
@@ -80,6 +82,7 @@ pub(super) struct Prompt {
     pub(super) complete: Deed,
     pub(super) result: Deed,
     pub(super) discover: Deed,
+    pub(super) approve: Deed,
 }
 
 /// One server, and what can be done to its resources.
@@ -94,6 +97,7 @@ pub(super) struct Server {
     pub(super) complete: Deed,
     pub(super) result: Deed,
     pub(super) discover: Deed,
+    pub(super) approve: Deed,
 }
 
 impl World {
@@ -199,6 +203,7 @@ impl Builder<'_> {
             subscribe: self.deed(SUBSCRIBE_RESOURCE, &resource, &mut entities)?,
             complete: self.deed(COMPLETE, &resource, &mut entities)?,
             result: self.deed(RETURN_RESULT, &resource, &mut entities)?,
+            approve: self.deed(APPROVE_CALL, &resource, &mut entities)?,
             // `Discover` joined the entities with `see`.
             discover: self.deed(DISCOVER, &resource, &mut Vec::new())?,
             uid,
@@ -218,7 +223,9 @@ impl Builder<'_> {
             call: self.deed(&tool.model.name, &thing, &mut entities)?,
             result: self.deed(RETURN_RESULT, &thing, &mut entities)?,
             discover: self.deed(DISCOVER, &thing, &mut entities)?,
+            approve: self.deed(APPROVE_CALL, &thing, &mut entities)?,
             args: tool.generated.args.clone(),
+            labels: tool.model.labels.clone(),
             uid: uid.clone(),
             entities,
         })
@@ -235,6 +242,7 @@ impl Builder<'_> {
             complete: self.deed(COMPLETE, &thing, &mut entities)?,
             result: self.deed(RETURN_RESULT, &thing, &mut entities)?,
             discover: self.deed(DISCOVER, &thing, &mut entities)?,
+            approve: self.deed(APPROVE_CALL, &thing, &mut entities)?,
             uid: uid.clone(),
             entities,
         })

@@ -66,6 +66,7 @@ struct Inner {
     audit_commits: Counter,
     audit_refused: Counter,
     audit_writable: Gauge,
+    policy_observe: Gauge,
     backend_up: RwLock<HashMap<Arc<str>, Gauge>>,
     reloads_ok: Counter,
     reloads_failed: Counter,
@@ -106,6 +107,7 @@ impl Metrics {
             audit_commits: counter("sealgate_audit_commits_total"),
             audit_refused: counter("sealgate_audit_refused_total"),
             audit_writable: gauge(&Key::from_static_name("sealgate_audit_writable")),
+            policy_observe: gauge(&Key::from_static_name("sealgate_policy_observe")),
             backend_up: RwLock::default(),
             reloads_ok: reloads("ok"),
             reloads_failed: reloads("failed"),
@@ -195,6 +197,11 @@ impl Metrics {
     /// A backend does not answer.
     pub fn backend_is_down(&self, server: &str) {
         self.backend(server).set(0.0);
+    }
+
+    /// Whether denials are only observed, not enforced.
+    pub fn policy_observes(&self, observes: bool) {
+        self.inner.policy_observe.set(f64::from(u8::from(observes)));
     }
 
     /// A new configuration is in force.
@@ -306,6 +313,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sealgate_audit_writable", "Whether the log can be written."),
         ("sealgate_backend_up", "Whether a backend answers."),
         ("sealgate_build_info", "The version that runs."),
+        ("sealgate_policy_observe", "Whether denials are only observed, not enforced."),
     ] {
         recorder.describe_gauge(name.into(), None, text.into());
     }

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Down only: nobody imports a room above.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("main", &["cli"]),
     (
         "cli",
         &[
             "app",
+            "approval",
             "audit",
             "clock",
             "config",
@@ -28,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         "app",
         &[
             "api",
+            "approval",
             "audit",
             "clock",
             "config",
@@ -47,7 +49,18 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("http", &["gateway", "identity", "mcp", "route", "telemetry", "tls", "upstream"]),
     (
         "gateway",
-        &["audit", "clock", "identity", "inspect", "mcp", "policy", "route", "telemetry", "upstream"],
+        &[
+            "approval",
+            "audit",
+            "clock",
+            "identity",
+            "inspect",
+            "mcp",
+            "policy",
+            "route",
+            "telemetry",
+            "upstream",
+        ],
     ),
     ("route", &["mcp", "upstream"]),
     ("upstream", &["audit", "inspect", "mcp", "policy", "tls"]),
@@ -55,6 +68,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("policy", &["identity"]),
     ("config", &["audit", "inspect", "policy", "secret", "telemetry", "tls"]),
     ("telemetry", &["audit", "secret"]),
+    ("approval", &["clock", "identity"]),
     ("identity", &["clock", "secret"]),
     ("inspect", &[]),
     ("audit", &["clock"]),

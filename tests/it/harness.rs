@@ -31,6 +31,28 @@ impl Site {
         site
     }
 
+    /// The same, where the settings name the policies themselves.
+    pub fn with_settings(servers: &str, settings: &str, policies: &str) -> Self {
+        let site = Self::new(servers, "", policies);
+        let text = format!(
+            "listen: 127.0.0.1:0\nadmin: {{ listen: \"127.0.0.1:0\" }}\ndataDir: ./data\n\
+             {settings}\nmcpServers:\n{servers}\n"
+        );
+        site.write("sealgate.yaml", &text);
+        site
+    }
+
+    /// Waits until a record of that kind is in the log.
+    pub fn until_recorded(&self, kind: &str) {
+        for _ in 0..200 {
+            if self.records().iter().any(|record| record["kind"] == kind) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("no record of `{kind}`");
+    }
+
     /// Writes the configuration anew.
     pub fn configure(&self, servers: &str, settings: &str) {
         let text = format!(

@@ -25,6 +25,7 @@ mod identity_tokens;
 mod inspect_cli;
 mod interop;
 mod leaks;
+mod obligations;
 mod policy_scenarios;
 mod quickstart;
 mod raw_http;

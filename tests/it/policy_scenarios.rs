@@ -161,6 +161,8 @@ fn circumstances() -> Circumstances {
         session_id: "s".to_owned(),
         session_started_us: 1_764_000_000_000_000,
         session_calls: 0,
+        session_taint: Vec::new(),
+        session_tools: Vec::new(),
     }
 }
 
@@ -212,7 +214,7 @@ fn play(policies: &Policies, people: &BTreeMap<String, Person>, row: &Row) -> (S
 
 fn load(folder: &Path) -> Policies {
     let config = Config { folder: folder.to_owned(), ..Config::default() };
-    Policies::load(&config, &models()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    Policies::load(&config, &models(), None).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 #[test]
@@ -273,7 +275,7 @@ fn the_shipped_policies_wait_for_servers_that_are_down() {
         model.prompts.clear();
     }
     let config = Config { folder: root("policies"), ..Config::default() };
-    let policies = Policies::load(&config, &models).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let policies = Policies::load(&config, &models, None).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let waiting: Vec<&str> =
         policies.warnings().iter().map(|warning| warning.message.split('`').nth(1).unwrap()).collect();
     assert!(waiting.contains(&"employee-crm-read"), "{waiting:?}");
@@ -283,7 +285,7 @@ fn the_shipped_policies_wait_for_servers_that_are_down() {
 #[test]
 fn the_example_groups_load_and_name_only_what_there_is() {
     let config = Config { folder: root("policies"), entities: Some(root("entities")), ..Config::default() };
-    let policies = Policies::load(&config, &models()).unwrap();
+    let policies = Policies::load(&config, &models(), None).unwrap();
     assert_eq!(policies.warnings(), []);
 }
 
@@ -297,6 +299,6 @@ fn the_policy_that_the_readme_suggests_is_valid() {
     models[0].id = "wiki".to_owned();
     models[0].tools.clear();
     let config = Config { folder: folder.path().to_owned(), ..Config::default() };
-    let policies = Policies::load(&config, &models).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let policies = Policies::load(&config, &models, None).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(policies.ids().collect::<Vec<_>>(), ["employee-wiki-read"]);
 }

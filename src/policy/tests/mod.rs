@@ -4,6 +4,7 @@ mod decisions;
 mod generator;
 mod lists;
 mod loading;
+mod modes;
 mod random;
 
 use jiff::tz::{Offset, TimeZone};
@@ -12,8 +13,10 @@ use uuid::Uuid;
 
 use super::folder::Source;
 use super::hierarchy::Hierarchy;
+use super::load::Makings;
 use super::{
-    Asked, Circumstances, Denial, Permit, Policies, Problem, PromptModel, Question, ServerModel, ToolModel,
+    Abilities, Asked, Circumstances, Denial, Permit, Policies, Problem, PromptModel, Question, RedactMode,
+    ServerModel, ToolModel,
 };
 use crate::identity::{Caller, PrincipalKind};
 
@@ -94,6 +97,8 @@ fn circumstances() -> Circumstances {
         session_id: "session".to_owned(),
         session_started_us: 1_764_000_000_000_000 - 60_000_000,
         session_calls: 3,
+        session_taint: Vec::new(),
+        session_tools: Vec::new(),
     }
 }
 
@@ -101,9 +106,20 @@ fn source(text: &str) -> Source {
     Source { path: "test.cedar".to_owned(), name: "test.cedar".to_owned(), text: text.to_owned() }
 }
 
+fn abilities() -> Abilities {
+    Abilities {
+        detectors: ["email".to_owned(), "iban".to_owned()].into(),
+        modes: [RedactMode::Mask, RedactMode::Block].into(),
+        receivers: ["secops".to_owned()].into(),
+        approvals: true,
+    }
+}
+
 fn build(text: &str, servers: &[ServerModel]) -> Result<Policies, Vec<Problem>> {
     let berlin_in_winter = TimeZone::fixed(Offset::constant(1));
-    Policies::build(&[source(text)], Hierarchy::default(), berlin_in_winter, servers)
+    let makings =
+        Makings { sources: vec![source(text)], hierarchy: Hierarchy::default(), zone: berlin_in_winter };
+    Policies::build(makings, servers, Some(&abilities()))
 }
 
 fn policies(text: &str) -> Policies {

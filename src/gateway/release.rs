@@ -1,0 +1,65 @@
+//! May this result go back? The second decision, and the obligations of both.
+
+use super::reply::Owed;
+use super::{Refusal, duties};
+use crate::inspect::Filtered;
+use crate::policy::{Asked, Capture, Item, Obligations, Question};
+use crate::route::Target;
+use std::sync::Arc;
+
+impl Owed {
+    /// Judges a result, and does what policy asks for.
+    pub(super) fn release(&mut self, result: &Filtered<String>, is_error: bool) -> Result<(), Refusal> {
+        let more = self.may_return(result, is_error)?;
+        self.honour(more.as_deref(), result)
+    }
+
+    /// The second decision: whether this result may go back.
+    fn may_return(
+        &self,
+        result: &Filtered<String>,
+        is_error: bool,
+    ) -> Result<Option<Arc<Obligations>>, Refusal> {
+        let facts = &self.facts;
+        let what = match &facts.target {
+            Some(Target::Tool(tool)) => Item::Tool(tool),
+            Some(Target::Prompt(prompt)) => Item::Prompt(prompt),
+            Some(Target::Resource { server, uri }) => Item::Resource { server, uri },
+            None => return Err(Refusal::Internal),
+        };
+        let mut kinds: Vec<&str> = result.findings().iter().map(|f| f.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let bytes = result.value().len() as u64;
+        let question = Question {
+            call: facts.call,
+            asked: Asked::ReturnResult { what, bytes, is_error },
+            circumstances: &facts.circumstances,
+            findings: &kinds,
+        };
+        match self.rules.policies.authorize(&self.caller, &question) {
+            Ok(permit) => Ok(permit.obligations().cloned()),
+            Err(_) => Err(Refusal::Blocked("policy does not let this result out".into())),
+        }
+    }
+
+    /// The obligations of the call and of its result: size, what must not pass, what is recorded; and what the
+    /// session now knows.
+    fn honour(&mut self, of_result: Option<&Obligations>, result: &Filtered<String>) -> Result<(), Refusal> {
+        let facts = &self.facts;
+        let kinds = || result.findings().iter().map(|finding| finding.kind);
+        for wanted in [facts.wanted.as_deref(), of_result].into_iter().flatten() {
+            duties::within(wanted, result.value().len(), kinds())?;
+            if wanted.audit == Some(Capture::RequestResponse) {
+                self.tally.response = Some(result.value().clone());
+            }
+        }
+        let labels = match &facts.target {
+            Some(Target::Tool(tool)) => self.rules.policies.labels(tool),
+            _ => &[],
+        };
+        let labels = labels.iter().map(String::as_str).chain(kinds());
+        self.gateway.duties().coming_back(&facts.session, labels, facts.circumstances.now_us);
+        Ok(())
+    }
+}
