@@ -2,6 +2,7 @@
 
 use super::inbox::Inbox;
 use super::outgoing::Outgoing;
+use super::resume::Resume;
 use super::sse::SseParser;
 use super::{Error, Inbound};
 use crate::mcp::{Edition, Era, JsonLimits, Message, Outcome, check};
@@ -75,7 +76,10 @@ impl HttpLink {
         {
             let _ = self.session.set(session.clone());
         }
-        HttpBody::of(id, response, self.limit, self.session.get().is_some()).await
+        let in_session = self.session.get().is_some();
+        // Only sessions have streams that can be taken up again (up to 2025-11-25, "Resumability and Redelivery").
+        let resume = in_session.then(|| self.resume(edition));
+        HttpBody::of(id, response, self.limit, resume).await
     }
 
     pub(super) async fn post_notification(&self, text: String, edition: Edition) -> Result<(), Error> {
@@ -89,7 +93,11 @@ impl HttpLink {
         let headers = self.hop_headers(edition, true);
         let response = self.client.get(self.url.clone()).headers(headers).send().await.ok()?;
         let is_stream = response.status().is_success() && media_type(&response) == Some("text/event-stream");
-        is_stream.then(|| HttpBody::streaming(0, response, self.limit))
+        is_stream.then(|| HttpBody::streaming(0, response, self.limit, Some(self.resume(edition))))
+    }
+
+    fn resume(&self, edition: Edition) -> Resume {
+        Resume::new(self.client.clone(), self.url.clone(), self.hop_headers(edition, true))
     }
 
     /// Ends a legacy session. A server may refuse; then it times out there.
@@ -151,7 +159,7 @@ pub(super) fn media_type(response: &Response) -> Option<&str> {
 #[derive(Debug)]
 enum Source {
     Ready(Option<Inbound>),
-    Events { response: Box<Response>, parser: SseParser, seen: usize },
+    Events { response: Box<Response>, parser: SseParser, seen: usize, resume: Option<Box<Resume>> },
 }
 
 /// The body of one HTTP response: a single message, or a stream of events.
@@ -163,15 +171,19 @@ pub(super) struct HttpBody {
 }
 
 impl HttpBody {
-    fn streaming(id: u64, response: Response, limit: usize) -> Self {
-        let source = Source::Events { response: Box::new(response), parser: SseParser::new(limit), seen: 0 };
+    fn streaming(id: u64, response: Response, limit: usize, resume: Option<Resume>) -> Self {
+        let (response, resume) = (Box::new(response), resume.map(Box::new));
+        let source = Source::Events { response, parser: SseParser::new(limit), seen: 0, resume };
         Self { id, limit, source }
     }
 
-    async fn of(id: u64, response: Response, limit: usize, in_session: bool) -> Result<Self, Error> {
+    async fn of(id: u64, response: Response, limit: usize, resume: Option<Resume>) -> Result<Self, Error> {
         let status = response.status();
+        let in_session = resume.is_some();
         match media_type(&response) {
-            Some("text/event-stream") if status.is_success() => Ok(Self::streaming(id, response, limit)),
+            Some("text/event-stream") if status.is_success() => {
+                Ok(Self::streaming(id, response, limit, resume))
+            }
             // The specification answers requests with 200, 400 or 404 and a JSON-RPC body.
             Some("application/json") => {
                 let bytes = collect(response, limit).await?;
@@ -189,7 +201,7 @@ impl HttpBody {
     pub(super) async fn next(&mut self) -> Result<Inbound, Error> {
         match &mut self.source {
             Source::Ready(inbound) => inbound.take().ok_or(Error::Closed),
-            Source::Events { response, parser, seen } => loop {
+            Source::Events { response, parser, seen, resume } => loop {
                 while let Some(event) = parser.next_event()? {
                     *seen += 1;
                     if *seen > MAX_EVENTS && self.id != 0 {
@@ -199,10 +211,18 @@ impl HttpBody {
                         return Ok(inbound);
                     }
                 }
-                match response.chunk().await {
-                    Ok(Some(bytes)) => parser.push(&bytes),
-                    Ok(None) => return Err(Error::Closed),
-                    Err(e) => return Err(network(&e)),
+                let lost = match response.chunk().await {
+                    Ok(Some(bytes)) => {
+                        parser.push(&bytes);
+                        continue;
+                    }
+                    Ok(None) => Error::Closed,
+                    Err(e) => network(&e),
+                };
+                // A request's stream is taken up again only from an event on; our own standing one in any case.
+                match resume.as_mut().filter(|_| self.id == 0 || parser.last_id().is_some()) {
+                    None => return Err(lost),
+                    Some(resume) => **response = resume.again(parser).await?,
                 }
             },
         }

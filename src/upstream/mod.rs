@@ -10,6 +10,7 @@ mod listing;
 mod outgoing;
 mod peer;
 mod pipe;
+mod resume;
 mod server;
 mod sse;
 mod stdio;

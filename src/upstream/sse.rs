@@ -1,6 +1,10 @@
 //! Server-sent events (WHATWG HTML §9.2), parsed from bytes with a bound on each event.
 
 use super::Error;
+use std::time::Duration;
+
+/// Longest event id that is kept: it goes back in a header.
+const LONGEST_ID: usize = 512;
 
 /// One event that has data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +15,7 @@ pub struct SseEvent {
     pub data: String,
 }
 
-/// An incremental parser.
+/// An incremental parser: the events that have data, and what a reconnection needs.
 #[derive(Debug)]
 pub struct SseParser {
     buffer: Vec<u8>,
@@ -20,6 +24,10 @@ pub struct SseParser {
     data: String,
     has_data: bool,
     limit: usize,
+    /// The id of the event that is being read.
+    id: Option<String>,
+    last_id: Option<String>,
+    retry: Option<Duration>,
 }
 
 impl SseParser {
@@ -32,7 +40,30 @@ impl SseParser {
             data: String::new(),
             has_data: false,
             limit,
+            id: None,
+            last_id: None,
+            retry: None,
         }
+    }
+
+    /// The id of the last whole event that had one.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// How long the server wants a reconnection to wait.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// Forgets an unfinished event, before the bytes of another connection.
+    pub fn restart(&mut self) {
+        self.buffer.clear();
+        self.scanned = 0;
+        self.name.clear();
+        self.data.clear();
+        self.has_data = false;
+        self.id = None;
     }
 
     /// Adds bytes as they arrive.
@@ -52,6 +83,7 @@ impl SseParser {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             self.scanned = line_end + 1;
             if line.is_empty() {
+                self.last_id = self.id.take().or(self.last_id.take());
                 let has_data = std::mem::take(&mut self.has_data);
                 let data = std::mem::take(&mut self.data);
                 let name = std::mem::take(&mut self.name);
@@ -69,6 +101,10 @@ impl SseParser {
                     self.data.push('\n');
                 }
                 self.data.push_str(value);
+            } else if let Some(value) = field(line, b"id:")? {
+                self.id = (value.len() <= LONGEST_ID && !value.contains('\0')).then(|| value.to_owned());
+            } else if let Some(value) = field(line, b"retry:")? {
+                self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry);
             }
             line_start = self.scanned;
         };
@@ -113,6 +149,20 @@ mod tests {
             let wanted = [("endpoint", "{\"a\":\n1}"), ("message", "two")];
             assert_eq!(events, wanted, "cut every {cut}");
         }
+    }
+
+    #[test]
+    fn what_a_reconnection_needs_is_kept() {
+        let mut parser = SseParser::new(1000);
+        parser.push(b"id: 7\nretry: 1500\ndata:\n\ndata: x\n\nid: 8\nda");
+        assert_eq!(parser.next_event().unwrap().unwrap().data, "x");
+        assert_eq!(parser.next_event().unwrap(), None);
+        assert_eq!(parser.last_id(), Some("7"), "the event of id 8 is not whole");
+        assert_eq!(parser.retry(), Some(Duration::from_millis(1500)));
+        parser.restart();
+        parser.push(b"id: 9\ndata: y\n\n");
+        assert_eq!(parser.next_event().unwrap().unwrap().data, "y");
+        assert_eq!(parser.last_id(), Some("9"));
     }
 
     #[test]

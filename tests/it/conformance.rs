@@ -4,6 +4,7 @@
 //! What each scenario does stands in `conformance/expected/{cell}.json`, with a reason for each that does not pass,
 //! and the tests fail when anything changes, for better or worse. `SEALGATE_BLESS=1` writes what was found.
 
+mod client;
 mod expected;
 pub mod fixture;
 mod proxy;

@@ -29,13 +29,16 @@ pub fn require_installed() {
     );
 }
 
+/// A Node that is new enough. Where none comes with the package, the one on the path has to be.
+pub fn node() -> PathBuf {
+    let own = folder().join("node_modules/.bin/node");
+    if own.exists() { own } else { "node".into() }
+}
+
 /// The suite's command line, without arguments.
 pub fn command() -> Command {
-    let modules = folder().join("node_modules");
-    let own = modules.join(".bin/node");
-    // Where no Node comes with the package, the one on the path has to be new enough.
-    let mut command = Command::new(if own.exists() { own } else { "node".into() });
-    command.arg(modules.join("@modelcontextprotocol/conformance/dist/index.js"));
+    let mut command = Command::new(node());
+    command.arg(folder().join("node_modules/@modelcontextprotocol/conformance/dist/index.js"));
     command
 }
 
