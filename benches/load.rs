@@ -3,7 +3,7 @@
 //! Everything is on: tokens, 20 Cedar policies, inspection both ways, intent and outcome durable. The backend
 //! is a server in this process; the gateway is the release binary in a process of its own, so that its CPU
 //! time and memory can be read from `/proc`. The runs of each cell follow each other within seconds: compare
-//! columns of one row, not rows of different days.
+//! columns of one row, not rows of different days. `-- --seconds N` sets the length of each run.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,7 +31,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const RUN: Duration = Duration::from_secs(4);
 const TOOLS: usize = 200;
 
 /// One answer of the cheapest possible backend (revision 2025-11-25, JSON answers).
@@ -208,10 +207,10 @@ impl Load {
         latencies
     }
 
-    async fn run(self: Arc<Self>, callers: usize) -> (f64, Vec<u64>) {
+    async fn run(self: Arc<Self>, callers: usize, length: Duration) -> (f64, Vec<u64>) {
         let begun = Instant::now();
         let tasks: Vec<_> = (0..callers).map(|_| tokio::spawn(self.clone().caller())).collect();
-        tokio::time::sleep(RUN).await;
+        tokio::time::sleep(length).await;
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
         for task in tasks {
@@ -222,16 +221,33 @@ impl Load {
     }
 }
 
+/// How long each run takes; `None` if nothing is to run.
+fn length() -> Option<Duration> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut rest = arguments.iter().map(String::as_str);
+    let mut seconds = 4.0;
+    while let Some(argument) = rest.next() {
+        match argument {
+            // `cargo test --benches` asks only whether it runs.
+            "--test" => return None,
+            "--bench" => {}
+            "--seconds" => seconds = rest.next().and_then(|n| n.parse().ok()).expect("--seconds N"),
+            _ => {
+                println!("cargo bench --bench load -- [--seconds N]   N: length of each of the 14 runs, 4");
+                return None;
+            }
+        }
+    }
+    Some(Duration::from_secs_f64(seconds))
+}
+
 fn percentile(sorted: &[u64], part: f64) -> u64 {
     sorted[((sorted.len() - 1) as f64 * part) as usize]
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    // `cargo test --benches` asks only whether it runs.
-    if std::env::args().any(|a| a == "--test") {
-        return;
-    }
+    let Some(length) = length() else { return };
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let direct = format!("http://{}/mcp", listener.local_addr().unwrap());
@@ -254,11 +270,11 @@ async fn main() {
                 _ => json!({"name": tool, "arguments": {"size": size}}),
             };
             let load = Load::open(&direct, None, method, params("echo")).await;
-            let (seconds, plain) = load.run(callers).await;
+            let (seconds, plain) = load.run(callers, length).await;
             let plain_rate = plain.len() as f64 / seconds;
             let load = Load::open(&gateway.endpoint, Some(&gateway.token), method, params("rig_echo")).await;
             let before = gateway.usage().0;
-            let (seconds, governed) = load.run(callers).await;
+            let (seconds, governed) = load.run(callers, length).await;
             let (after, memory) = gateway.usage();
             let rate = governed.len() as f64 / seconds;
             println!(
