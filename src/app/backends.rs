@@ -61,6 +61,17 @@ pub(super) fn abilities(config: &Config, inspector: &Inspector) -> Abilities {
     }
 }
 
+/// What is said in the configuration about tools that the backend does not list: it does nothing.
+pub(super) fn idle_settings(id: &str, server: &Server, catalog: &Catalog) -> Vec<String> {
+    if catalog.source(id).is_none_or(|source| source.listing.is_none()) {
+        return Vec::new();
+    }
+    let listed = |name: &str| catalog.tools.values().any(|tool| *tool.server == *id && tool.own == name);
+    let idle = server.tools.keys().filter(|name| !listed(name));
+    idle.map(|name| format!("`mcpServers.{id}.tools.{name}` does nothing: `{id}` lists no such tool"))
+        .collect()
+}
+
 /// What policy knows of a backend: our settings, and over them what it says of itself.
 pub(super) fn model(id: &str, server: &Server, catalog: &Catalog) -> ServerModel {
     let of_this = |entry: &&Entry| *entry.server == *id;

@@ -405,6 +405,9 @@ fn assemble(makings: Makings, generation: u64, names: Names) -> Result<Next, Vec
     if policies.observing() {
         notes.push("POLICY IS NOT ENFORCED: `policies.mode` is `observe`, denials are only recorded".into());
     }
+    notes.extend(
+        enabled.iter().flat_map(|(id, server)| backends::idle_settings(id.as_str(), server, &catalog)),
+    );
     for note in &notes {
         tracing::warn!("{note}");
     }

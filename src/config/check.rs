@@ -81,6 +81,16 @@ impl<'a> Checker<'a> {
         for (name, value, least, most) in file.limits.ranges() {
             self.in_range(&["limits", name], value, least.into(), most.into());
         }
+        let wide = |value: usize| i128::try_from(value).unwrap_or(i128::MAX);
+        let audit = &file.audit;
+        for (name, value, least, most) in [
+            ("queue", wide(audit.queue), 1, 1_000_000),
+            ("maxSizeMb", audit.max_size_mb.map_or(1, i128::from), 1, 1 << 24),
+            ("retryMs", i128::from(audit.retry_ms), 10, 600_000),
+            ("heartbeatS", i128::from(audit.heartbeat_s), 1, 86_400),
+        ] {
+            self.in_range(&["audit", name], value, least, most);
+        }
         if file.listen == file.admin.listen && !file.listen.ends_with(":0") {
             let help = "agents must not reach health and metrics: give it another port";
             self.wrong(&["admin", "listen"], "`admin.listen` is the same address as `listen`", help);

@@ -98,11 +98,11 @@ pub struct Limits {
     /// Largest request body, in bytes.
     #[schemars(range(min = 1024, max = 268_435_456))]
     pub request_bytes: usize,
-    /// Deepest nesting of JSON in a request or an answer.
+    /// Deepest nesting of JSON in a request; `inspect.limits.depth` holds for arguments and answers.
     #[schemars(range(min = 4, max = 128))]
     pub depth: usize,
     /// Largest total of a request's headers, in bytes.
-    #[schemars(range(min = 1024, max = 1_048_576))]
+    #[schemars(range(min = 8192, max = 1_048_576))]
     pub header_bytes: usize,
     /// Most calls under way at once.
     #[schemars(range(min = 1, max = 100_000))]
@@ -161,7 +161,7 @@ impl Limits {
         [
             ("requestBytes", wide(self.request_bytes), 1024, 268_435_456),
             ("depth", wide(self.depth), 4, 128),
-            ("headerBytes", wide(self.header_bytes), 1024, 1_048_576),
+            ("headerBytes", wide(self.header_bytes), 8192, 1_048_576),
             ("concurrentCalls", wide(self.concurrent_calls), 1, 100_000),
             ("callsPerPrincipal", wide(self.calls_per_principal), 1, 100_000),
             ("callTimeoutMs", self.call_timeout_ms, 100, 86_400_000),

@@ -14,11 +14,11 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Beside loopback names and IP literals: `hosts` without port, `origins` as `scheme://host[:port]`.
+    /// Beside loopback names and IP literals: `hosts` with any port, `origins` as `scheme://host[:port]`.
     pub fn new(hosts: impl IntoIterator<Item = String>, origins: impl IntoIterator<Item = String>) -> Self {
         let lower = |s: String| s.trim_end_matches('/').to_ascii_lowercase();
         Self {
-            hosts: hosts.into_iter().map(lower).collect(),
+            hosts: hosts.into_iter().map(lower).map(|host| host_name(&host).to_owned()).collect(),
             origins: origins.into_iter().map(lower).collect(),
         }
     }
@@ -83,7 +83,10 @@ mod tests {
     use super::*;
 
     fn check(host: &str, origin: Option<&str>) -> Result<(), Rejection> {
-        let origins = Origins::new(["gate.example".into()], ["https://app.example".into()]);
+        let origins = Origins::new(
+            ["gate.example".into(), "Other.example:8443".into()],
+            ["https://app.example".into()],
+        );
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host.parse().unwrap());
         if let Some(origin) = origin {
@@ -99,6 +102,8 @@ mod tests {
             ("localhost", Some("http://localhost:3000")),
             ("[::1]:9", Some("http://[::1]:1")),
             ("gate.example:443", Some("https://app.example")),
+            ("other.example:8443", None),
+            ("other.example", None),
         ] {
             assert_eq!(check(host, origin), Ok(()), "{host}");
         }

@@ -104,6 +104,7 @@ mcpServers:
   wrong: { url: ftp://mcp.example, era: moderm, session: [], headers: { mcp-name: x, \"a b\": y } }
   args: { url: https://mcp.example, args: [a], autoApprove: [x], timeout: 5 }
 telemetry: { otlp: { sampleRatio: 2, endpoint: nowhere }, log: { level: infoo, format: xml } }
+audit: { maxSizeMb: 0 }
 ",
     );
     let expected = [
@@ -127,6 +128,7 @@ telemetry: { otlp: { sampleRatio: 2, endpoint: nowhere }, log: { level: infoo, f
         "sealgate.yaml:15:48: `endpoint` is not an http or https URL (for instance `https://host/mcp`)",
         "sealgate.yaml:15:73: not a log level (write `error`, `warn`, `info`, `debug`, `trace`, or `info,sealgate::policy=debug`)",
         "sealgate.yaml:15:88: `xml` is not known here (write one of `text`, `json`)",
+        "sealgate.yaml:16:21: `maxSizeMb` is out of range (write a number from 1 to 16777216)",
     ];
     for line in expected {
         assert!(told.iter().any(|told| told == line), "missing: {line}\ntold:\n{}", told.join("\n"));

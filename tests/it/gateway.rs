@@ -171,6 +171,18 @@ async fn a_bad_change_changes_nothing_and_a_good_one_is_recorded() {
     assert_ne!(change["before"]["policy_set"], change["after"]["policy_set"]);
 }
 
+#[test]
+fn settings_of_a_tool_that_is_not_there_are_told() {
+    let servers =
+        demo_servers().replacen("trust: 80 }", "trust: 80, tools: { get_customr: { pinned: true } } }", 1);
+    let site = Site::new(&servers, "", PERMIT_ALL);
+    let out = site.sealgate(&["check", "-o", "json"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let note = "`mcpServers.crm.tools.get_customr` does nothing: `crm` lists no such tool";
+    assert!(report["trial"]["notes"].as_array().unwrap().contains(&json!(note)), "{report}");
+}
+
 /// A policy that permits one tool.
 fn permits(tool: &str) -> String {
     format!("@id(\"only\")\npermit(principal, action == Action::\"{tool}\", resource);\n")
