@@ -9,6 +9,7 @@ mod registry;
 mod report;
 mod status;
 mod votes;
+mod watch;
 
 pub use report::{BackendReport, Trial};
 pub use status::{Ready, Status};

@@ -5,9 +5,10 @@ use super::connect::{connect, http_client};
 use super::keys::Keys;
 use super::listeners::Certificates;
 use super::report::{BackendReport, Trial};
+use super::watch::Watch;
 use super::{StartError, backends};
 use crate::audit::{Draft, Kind};
-use crate::config::{self, Config, Problem};
+use crate::config::{Config, Problem};
 use crate::gateway::{Gateway, Parts, Rules};
 use crate::inspect::{Direction, Filtered, Inspector, Subject};
 use crate::policy::{Changes, Policies, Store, StoreError};
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a start waits for backends; those that take longer join when they are ready.
@@ -69,13 +70,6 @@ struct Next {
     rules: Rules,
     in_force: InForce,
     notes: Vec<String>,
-}
-
-/// The files that are watched, and what tells of changes. Dropping it ends the watch.
-struct Watch {
-    paths: Vec<PathBuf>,
-    changed: mpsc::Receiver<()>,
-    _end: DropGuard,
 }
 
 /// The one place that makes rules.
@@ -213,10 +207,7 @@ impl Registry {
     }
 
     fn watch(&self, stop: &CancellationToken) -> Watch {
-        let paths = self.lock().makings.config.watched();
-        let end = stop.child_token();
-        let changed = config::watch(paths.clone(), &self.tracker, end.clone());
-        Watch { paths, changed, _end: end.drop_guard() }
+        Watch::begin(self.lock().makings.config.watched(), &self.tracker, stop)
     }
 
     /// Asks for a reload.
