@@ -19,6 +19,7 @@ mod config_load;
 mod config_watch;
 mod conformance;
 mod crash;
+mod fidelity;
 mod gateway;
 mod harness;
 mod identity_tokens;
