@@ -25,6 +25,14 @@ pub(super) struct Peer {
     _listening: DropGuard,
 }
 
+/// What `initialize` came to.
+enum Opened {
+    /// The agreed revision and the raw result.
+    Legacy(Edition, String),
+    /// It was refused; perhaps because the connection speaks 2026-07-28.
+    Refused { modern: bool },
+}
+
 enum Probe {
     Modern(String),
     Legacy,
@@ -38,7 +46,7 @@ impl Peer {
 
     async fn handshake(target: &Target, around: &Surroundings) -> Result<Self, Error> {
         let link = Link::open(target, around)?;
-        let probe = match target.era {
+        let found = match target.era {
             EraChoice::Legacy => Probe::Legacy,
             EraChoice::Modern => match probe(&link).await? {
                 Probe::Modern(result) => Probe::Modern(result),
@@ -55,9 +63,21 @@ impl Peer {
             },
         };
         let link = if link.is_closed() { Link::open(target, around)? } else { link };
-        let (edition, answer) = match probe {
+        let (edition, answer) = match found {
             Probe::Modern(result) => (Edition::LATEST, result),
-            Probe::Legacy => initialize(&link).await?,
+            Probe::Legacy => match initialize(&link).await? {
+                Opened::Legacy(edition, answer) => (edition, answer),
+                // It was slow to start, not silent: the probe reached it first and settled the era.
+                Opened::Refused { modern: true } if target.era == EraChoice::Auto => {
+                    match probe(&link).await? {
+                        Probe::Modern(result) => (Edition::LATEST, result),
+                        Probe::Legacy => return Err(Error::Handshake("it refused both eras".into())),
+                    }
+                }
+                Opened::Refused { .. } => {
+                    return Err(Error::Handshake("it refused `initialize`".into()));
+                }
+            },
         };
         let object = Object::parse(&answer).ok_or_else(|| Error::Handshake("not an object".into()))?;
         let stop = CancellationToken::new();
@@ -194,20 +214,21 @@ async fn probe(link: &Link) -> Result<Probe, Error> {
             Ok(if modern { Probe::Modern(raw) } else { Probe::Legacy })
         }
         Inbound::Error(raw) => {
-            let error = Object::parse(&raw);
-            let code = error.as_ref().and_then(|e| e.get("code")).and_then(|c| c.parse::<i64>().ok());
-            let supported = error.as_ref().and_then(|e| e.object("data")).and_then(|d| d.get("supported"));
-            match code {
-                Some(codes::UNSUPPORTED_VERSION)
-                    if supported.is_some_and(|list| names(list, Edition::LATEST)) =>
-                {
-                    Err(Error::Handshake("it refuses 2026-07-28 and lists it as supported".into()))
-                }
-                _ => Ok(Probe::Legacy),
+            if wants_modern(&raw) {
+                return Err(Error::Handshake("it refuses 2026-07-28 and lists it as supported".into()));
             }
+            Ok(Probe::Legacy)
         }
         Inbound::Notification { .. } => Ok(Probe::Legacy),
     }
+}
+
+/// Whether an error says that 2026-07-28 is what should be spoken.
+fn wants_modern(error: &str) -> bool {
+    let error = Object::parse(error);
+    let code = error.as_ref().and_then(|e| e.get("code")).and_then(|c| c.parse::<i64>().ok());
+    let supported = error.as_ref().and_then(|e| e.object("data")).and_then(|d| d.get("supported"));
+    code == Some(codes::UNSUPPORTED_VERSION) && supported.is_some_and(|list| names(list, Edition::LATEST))
 }
 
 fn names(list: &str, edition: Edition) -> bool {
@@ -217,8 +238,8 @@ fn names(list: &str, edition: Edition) -> bool {
         .any(|raw| string_value(raw).is_some_and(|name| name == edition.as_str()))
 }
 
-/// The legacy handshake. Returns the agreed revision and the raw result.
-async fn initialize(link: &Link) -> Result<(Edition, String), Error> {
+/// The legacy handshake.
+async fn initialize(link: &Link) -> Result<Opened, Error> {
     let params = format!(
         "\"protocolVersion\":\"{}\",\"capabilities\":{{}},\"clientInfo\":{}",
         Edition::LATEST_LEGACY,
@@ -233,8 +254,9 @@ async fn initialize(link: &Link) -> Result<(Edition, String), Error> {
             let edition = version.as_deref().and_then(Edition::parse).filter(|e| e.era() == Era::Legacy);
             let edition =
                 edition.ok_or_else(|| Error::Handshake("it chose a revision that we do not speak".into()))?;
-            Ok((edition, raw))
+            Ok(Opened::Legacy(edition, raw))
         }
-        _ => Err(Error::Handshake("it refused `initialize`".into())),
+        Inbound::Error(raw) => Ok(Opened::Refused { modern: wants_modern(&raw) }),
+        Inbound::Notification { .. } => Ok(Opened::Refused { modern: false }),
     }
 }

@@ -172,6 +172,17 @@ async fn a_bad_change_changes_nothing_and_a_good_one_is_recorded() {
 }
 
 #[test]
+fn a_backend_that_starts_slowly_is_found_to_speak_the_newest_revision() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/slow_modern.py");
+    let site = Site::new(&format!("  slow: {{ command: python3, args: [\"{script}\"] }}\n"), "", PERMIT_ALL);
+    let out = site.sealgate(&["check", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let backend = &report["trial"]["backends"][0];
+    assert_eq!((&backend["state"], &backend["protocol"]), (&json!("up"), &json!("2026-07-28")), "{report}");
+    assert_eq!(backend["tools"], json!(1));
+}
+
+#[test]
 fn settings_of_a_tool_that_is_not_there_are_told() {
     let servers =
         demo_servers().replacen("trust: 80 }", "trust: 80, tools: { get_customr: { pinned: true } } }", 1);
