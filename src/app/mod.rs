@@ -209,6 +209,22 @@ async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {
     }
 }
 
+/// What the policies of a configuration are judged against, with its backends as they answer now.
+///
+/// # Errors
+/// Returns every problem of the configuration and the policies.
+pub async fn survey(config: &Config) -> Result<crate::policy::Archive, StartError> {
+    let tracker = TaskTracker::new();
+    let inspector = Arc::new(Inspector::new(&config.inspect, &[0; 32])?);
+    let keys = keys::Keys::throwaway();
+    let metrics = Metrics::new()?;
+    let (registry, rules) = Registry::start(config, None, inspector, keys, (&tracker, &metrics)).await?;
+    registry.stop();
+    tracker.close();
+    let _ = tokio::time::timeout(DRAIN, tracker.wait()).await;
+    Ok(rules.policies.archive().clone())
+}
+
 /// Loads all that [`App::start`] loads and binds nothing; for `sealgate check`.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod inspect;
 mod output;
+mod policy;
 mod quickstart;
 mod serve;
 mod stdio;
@@ -45,6 +46,9 @@ enum Verb {
     Audit(audit::Verb),
     /// Find personal data and secrets in files or standard input, as the gateway would.
     Inspect(inspect::Options),
+    /// Check, format, test, explain, replay and compare policies.
+    #[command(subcommand)]
+    Policy(policy::Verb),
     /// Decide about calls that a policy holds back until a person approves.
     #[command(subcommand)]
     Approval(approval::Verb),
@@ -106,6 +110,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Audit(verb) => audit::run(&verb),
         Verb::Inspect(options) => inspect::run(&options),
         Verb::Approval(verb) => approval::run(&verb),
+        Verb::Policy(verb) => policy::run(&verb),
         Verb::Config(ConfigVerb::Schema) => output::json(&crate::config::json_schema()),
         Verb::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();

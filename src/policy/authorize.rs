@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
 
+use serde_json::{Value, json};
+
 use super::actions::uid;
+use super::annotations::Mode;
 use super::arguments;
 use super::callers::Known;
 use super::circumstances::{Unbuildable, request, session, text, texts};
@@ -285,20 +288,50 @@ impl Policies {
         Request::new(principal, case.action, case.resource, context, schema).map_err(|_| Fault::Unbuildable)
     }
 
-    /// What Cedar itself says about a tool call, with all policies in one set.
+    /// The `@oblige` permits that match a question.
+    pub(super) fn obliging(&self, caller: &Caller, question: &Question<'_>) -> Vec<String> {
+        let matched = || {
+            let known = self.callers.known(&self.world, caller).ok()?;
+            let case = self.case(&known, question).ok()?;
+            let (slice, entities) = (case.slice, Arc::clone(&case.entities));
+            let request = self.request(&known, question, case).ok()?;
+            let obliges = |id: &String| slice.special.get(id).is_some_and(|notes| notes.mode == Mode::Oblige);
+            let verdict = evaluate(&slice.permits, &slice.forbids, &request, &entities);
+            Some(verdict.permits.into_iter().filter(obliges).collect())
+        };
+        matched().unwrap_or_default()
+    }
+
+    /// A question as Cedar's own tools want it: request and entities, in JSON.
+    pub(super) fn in_cedar(&self, caller: &Caller, question: &Question<'_>) -> Option<(Value, Value)> {
+        let known = self.callers.known(&self.world, caller).ok()?;
+        let case = self.case(&known, question).ok()?;
+        let entities = case.entities.to_json_value().ok()?;
+        let request = self.request(&known, question, case).ok()?;
+        let uid = |uid: Option<&EntityUid>| uid.map(ToString::to_string);
+        let context = request.context().and_then(|context| context.to_json_value().ok())?;
+        let request = json!({
+            "principal": uid(request.principal())?,
+            "action": uid(request.action())?,
+            "resource": uid(request.resource())?,
+            "context": context,
+        });
+        Some((request, entities))
+    }
+
+    /// What Cedar itself says, with all policies in one set.
     #[cfg(test)]
     pub(super) fn by_cedar_alone(
         &self,
         caller: &Caller,
         question: &Question<'_>,
-        call: (&str, &str),
+        all: &cedar_policy::PolicySet,
     ) -> Option<cedar_policy::Response> {
         let known = self.callers.known(&self.world, caller).ok()?;
-        let case = self.tool_call(&known, question, call).ok()?;
+        let case = self.case(&known, question).ok()?;
         let entities = Arc::clone(&case.entities);
         let request = self.request(&known, question, case).ok()?;
-        let all = cedar_policy::PolicySet::from_policies(self.rules.policies.values().cloned()).ok()?;
-        Some(cedar_policy::Authorizer::new().is_authorized(&request, &all, &entities))
+        Some(cedar_policy::Authorizer::new().is_authorized(&request, all, &entities))
     }
 
     fn answer(&self, question: &Question<'_>, settled: Settled, isolated: bool) -> Result<Permit, Denial> {

@@ -15,6 +15,7 @@ use super::hierarchy::Hierarchy;
 use super::model::ServerModel;
 use super::obligations::Abilities;
 use super::problem::Problem;
+use super::reads::Reads;
 use super::schema::Schemas;
 use super::selftest;
 use super::slices::Index;
@@ -32,6 +33,8 @@ pub struct Policies {
     pub(super) digests: Arc<Digests>,
     pub(super) archive: Arc<Archive>,
     pub(super) observing: bool,
+    /// What a thing that does not exist is looked at for.
+    pub(super) nothing: Reads,
     pub(super) rules: Rules,
     warnings: Vec<Problem>,
     schema_text: String,
@@ -92,6 +95,7 @@ impl Policies {
             digests,
             archive: Arc::new(archive),
             observing: false,
+            nothing: Reads::default(),
             rules,
             warnings,
             schema_text,

@@ -61,6 +61,20 @@ impl Shape {
         }
     }
 
+    /// Some JSON value of this shape.
+    fn sample(&self) -> Value {
+        match self {
+            Self::Bool => json!(false),
+            Self::Long | Self::Decimal => json!(0),
+            Self::Text => json!(""),
+            Self::Datetime => json!("1970-01-01T00:00:00Z"),
+            Self::Ip => json!("127.0.0.1"),
+            Self::Set(_) | Self::CountOnly => json!([]),
+            Self::Record(record) => record.sample(),
+            Self::Pairs => json!({}),
+        }
+    }
+
     /// The type in Cedar's JSON schema format.
     fn to_cedar(&self) -> Value {
         match self {
@@ -78,6 +92,14 @@ impl Shape {
 }
 
 impl RecordShape {
+    /// Some JSON object of this shape.
+    pub(super) fn sample(&self) -> Value {
+        let required = self.fields.iter().filter(|(_, field)| field.required);
+        let members: Map<String, Value> =
+            required.map(|(name, field)| (name.clone(), field.shape.sample())).collect();
+        Value::Object(members)
+    }
+
     /// The record type in Cedar's JSON schema format. It goes in as data, so no name needs quoting.
     pub(super) fn to_cedar(&self) -> Value {
         let mut attributes = Map::new();

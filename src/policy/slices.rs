@@ -24,6 +24,8 @@ pub(super) struct Slice {
     pub(super) templates: Pair,
     /// What the policies look at.
     pub(super) reads: Reads,
+    /// What those look at that count: all but the shadow policies.
+    pub(super) decides: Reads,
     /// The ids of its permits, if they are satisfied whatever is asked and nothing forbids.
     pub(super) always: Option<Vec<String>>,
     /// Policies that do more than decide, or do not decide at all; mostly none.
@@ -177,6 +179,9 @@ fn cut(rules: &[&Rule]) -> Result<Slice, Error> {
             }
         }
         slice.reads.add(&rule.reads);
+        if rule.notes.as_ref().is_none_or(|notes| notes.mode != Mode::Shadow) {
+            slice.decides.add(&rule.reads);
+        }
         if let Some(notes) = &rule.notes
             && (!rule.enforced() || !notes.obligations.is_empty())
         {

@@ -302,3 +302,22 @@ fn the_policy_that_the_readme_suggests_is_valid() {
     let policies = Policies::load(&config, &models, None).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(policies.ids().collect::<Vec<_>>(), ["employee-wiki-read"]);
 }
+
+#[test]
+fn the_six_example_scenarios_validate_hold_and_need_every_policy() {
+    let run = |arguments: &[&str]| {
+        let out = std::process::Command::new(crate::harness::binary())
+            .arg("policy")
+            .args(arguments)
+            .current_dir(root(""))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    };
+    for folder in ["policies", "examples/policies"] {
+        run(&["check", folder]);
+        run(&["fmt", folder, "--check"]);
+        run(&["test", folder, "--mutate"]);
+    }
+}

@@ -117,7 +117,8 @@ fn a_forbid_that_fails_denies_where_cedar_would_allow() {
     let args = n(i64::MAX).to_string();
     let asked = Asked::CallTool { tool: "s_write", args: &args };
     let question = Question { call: CALL, asked, circumstances: &circumstances, findings: &[] };
-    let cedar = rules.by_cedar_alone(&caller(&[]), &question, ("s_write", &args)).unwrap();
+    let all = cedar_policy::PolicySet::from_policies(rules.rules.policies.values().cloned()).unwrap();
+    let cedar = rules.by_cedar_alone(&caller(&[]), &question, &all).unwrap();
     assert_eq!(cedar.decision(), cedar_policy::Decision::Allow);
 }
 
