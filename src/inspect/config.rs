@@ -12,6 +12,8 @@ pub struct Config {
     pub only: Option<Vec<String>>,
     /// Detectors that are off in both directions.
     pub disable: Vec<String>,
+    /// Detectors that go by keys alone and so are off unless they stand here: `person`, `address`, `geo_location`.
+    pub enable: Vec<String>,
     /// Arguments and all else that goes to a backend.
     pub request: Flow,
     /// Results and all else that goes to an agent.
@@ -31,21 +33,39 @@ pub struct Flow {
     pub operator: Operator,
 }
 
-/// What is done with a finding.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What is done with a finding, the mildest first: where several settings fit, the strictest counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "InspectOperator")]
 pub enum Operator {
+    /// The value stays; the finding is recorded.
+    Allow,
+    /// The last four digits or the first letter stay: `****1234`. Secrets are masked.
+    Partial,
+    /// Another value of the same shape that passes no check; numbers stay numbers. Secrets are masked.
+    Surrogate,
+    /// A name that is the same for equal values: `[EMAIL_7KQ2…]`.
+    Pseudonymise,
     /// The value gives way to its type in brackets: `[EMAIL]`.
     #[default]
     Mask,
+    /// The value gives way to nothing, a number to `null`.
+    Drop,
+    /// The whole call or answer is refused.
+    Block,
 }
 
 impl Operator {
     /// The name as it stands in records.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Allow => "allow",
+            Self::Partial => "partial",
+            Self::Surrogate => "surrogate",
+            Self::Pseudonymise => "pseudonymise",
             Self::Mask => "mask",
+            Self::Drop => "drop",
+            Self::Block => "block",
         }
     }
 }

@@ -53,6 +53,9 @@ pub enum Error {
         #[source]
         source: Box<regex::Error>,
     },
+    /// The table over all shapes would be too large.
+    #[error("the shapes of all rules make too large a table, use fewer or shorter ones")]
+    Shapes,
     /// The automaton over all names and prefixes cannot be built.
     #[error("the automaton over all rules cannot be built, use fewer or shorter prefixes")]
     Automaton {
@@ -131,6 +134,12 @@ pub enum Blocked {
     /// The value is made so that inspecting it costs too much.
     #[error("inspecting the value costs more than its size allows")]
     TooCostly,
+    /// The configuration refuses values of this type.
+    #[error("the value holds `{kind}`, which is refused by configuration")]
+    Forbidden {
+        /// The type that was found.
+        kind: String,
+    },
     /// Masking did not come to rest: each round brought new findings.
     #[error("the value still yields findings after {rounds} rounds of masking")]
     NotSettled {

@@ -35,4 +35,10 @@ pub struct Spot {
     pub kind: &'static str,
     /// What is done with it, such as `mask`.
     pub operator: &'static str,
+    /// What speaks most for it: `validator`, `prefix`, `context` or `key`.
+    pub evidence: &'static str,
+    /// Hundredths.
+    pub confidence: u32,
+    /// Encodings that had to be undone to see it, the outermost first.
+    pub decoded: Vec<&'static str>,
 }

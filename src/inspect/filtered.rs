@@ -48,6 +48,11 @@ pub struct Finding {
     pub commitment: String,
     /// How often this value stands at the pointer.
     pub count: u32,
+    /// Encodings that had to be undone to see it, the outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<&'static str>,
+    /// What speaks most for it: `validator`, `prefix`, `context` or `key`.
+    pub evidence: &'static str,
     /// What was done with it, such as `mask`.
     pub operator: &'static str,
     /// JSON pointer of the string, number or member. `#` begins a pointer inside JSON that a string holds; a key that

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::Limits;
 use super::lexer::{Escapes, Lexer, Quoted, Token};
 use super::pass::{Edit, apply};
 use super::pointer::Alive;
 use super::shifts::unescape;
-use super::words::{Words, holds_mask};
+use super::words::holds_mask;
 
 /// Keys whose value is named by a sibling or by the key above.
 pub(super) const VALUE_NAMES: &[&str] = &["value", "val", "plaintext", "stringValue", "secretString"];
@@ -29,6 +30,12 @@ const LABEL_NAMES: &[&str] = &[
     "column",
     "attribute",
 ];
+/// Keys under which blocks hold their text.
+const TEXT_NAMES: &[&str] =
+    &["text", "content", "value", "data", "chunk", "part", "delta", "body", "message", "line"];
+/// Keys whose strings are the titles of columns.
+const COLUMN_NAMES: &[&str] =
+    &["columns", "headers", "header", "fields", "cols", "column_names", "columnNames"];
 /// Bytes of an object that are searched for labels.
 const LABEL_REACH: usize = 4_096;
 
@@ -46,17 +53,22 @@ pub(super) struct Frame {
     pub names_secret: bool,
     /// The present key is one whose value is named elsewhere.
     pub value_like: bool,
-    labels: OnceCell<Vec<Words>>,
+    labels: OnceCell<Vec<String>>,
+    titles: OnceCell<Vec<String>>,
+    /// Offset of an array's bracket.
+    array: usize,
+    /// Strings in a row that may be parts of one.
+    pub pieces: Vec<Piece>,
     /// Keys of this object that no masked key may repeat.
     taken: Option<HashSet<String>>,
 }
 
 impl Frame {
     pub fn object(start: usize, alive: Alive) -> Self {
-        Self { object: Some(start), ..Self::array(alive) }
+        Self { object: Some(start), ..Self::array(start, alive) }
     }
 
-    pub fn array(alive: Alive) -> Self {
+    pub fn array(start: usize, alive: Alive) -> Self {
         Self {
             object: None,
             index: 0,
@@ -66,6 +78,9 @@ impl Frame {
             names_secret: false,
             value_like: false,
             labels: OnceCell::new(),
+            titles: OnceCell::new(),
+            array: start,
+            pieces: Vec::new(),
             taken: None,
         }
     }
@@ -135,19 +150,97 @@ impl Frame {
         self.segment(text, self.index.saturating_sub(1))
     }
 
-    /// The words of the present key, as far as they are no finding.
-    pub fn key_words(&self, text: &str) -> Words {
+    /// The present key as far as it is no finding.
+    pub fn shown_key<'t>(&'t self, text: &'t str) -> Cow<'t, str> {
         match &self.masked {
-            Some(masked) => Words::of_name(masked),
-            None => Words::of_name(&self.written_key(text)),
+            Some(masked) => Cow::Borrowed(masked),
+            None => self.written_key(text),
         }
     }
 
+    /// Whether the present key is one under which blocks hold their text.
+    pub fn holds_text(&self, text: &str) -> bool {
+        let key = self.written_key(text);
+        TEXT_NAMES.iter().any(|name| key.eq_ignore_ascii_case(name))
+    }
+
     /// What the labels of this object say, found once.
-    pub fn labels(&self, text: &str, limits: &Limits) -> &[Words] {
+    pub fn labels(&self, text: &str, limits: &Limits) -> &[String] {
         let Some(start) = self.object else { return &[] };
         self.labels.get_or_init(|| labels(text, start, limits))
     }
+
+    /// The strings of the first row of this array of rows, found once.
+    pub fn first_row(&self, text: &str, limits: &Limits) -> &[String] {
+        self.titles.get_or_init(|| first_row(text, self.array, limits))
+    }
+
+    /// The column titles that this object gives for its rows, found once.
+    pub fn columns(&self, text: &str, limits: &Limits) -> &[String] {
+        let Some(start) = self.object else { return &[] };
+        self.titles.get_or_init(|| columns(text, start, limits))
+    }
+
+    /// The place in this array of the value that is read at present.
+    pub fn present(&self) -> usize {
+        self.index.saturating_sub(1)
+    }
+}
+
+/// A string that may be a part of one that was cut.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub quoted: Quoted,
+    /// The exact pointer of the string.
+    pub pointer: String,
+    /// Edits of the walk when the piece had been looked at by itself.
+    pub edits: Range<usize>,
+}
+
+/// Strings of an array that begins after the lexer's position.
+fn strings(text: &str, lexer: &mut Lexer<'_>, depth: usize, start: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    while let Ok(Some(token)) = lexer.next() {
+        if lexer.depth() < depth || lexer.at() - start > LABEL_REACH || found.len() >= 64 {
+            break;
+        }
+        match token {
+            Token::Text(title) if lexer.depth() == depth => found.push(decoded(text, title).into_owned()),
+            _ => return Vec::new(),
+        }
+    }
+    found
+}
+
+fn first_row(text: &str, start: usize, limits: &Limits) -> Vec<String> {
+    let mut lexer = Lexer::from(text, start, limits);
+    match (lexer.next(), lexer.next()) {
+        (Ok(Some(Token::ArrayStart(_))), Ok(Some(Token::ArrayStart(_)))) => {
+            strings(text, &mut lexer, 2, start)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn columns(text: &str, start: usize, limits: &Limits) -> Vec<String> {
+    let mut lexer = Lexer::from(text, start, limits);
+    let mut is_title = false;
+    while let Ok(Some(token)) = lexer.next() {
+        if lexer.depth() == 0 || lexer.at() - start > LABEL_REACH {
+            break;
+        }
+        match token {
+            Token::Key(key) if lexer.depth() == 1 => {
+                let raw = text.get(key.start..key.end).unwrap_or_default();
+                is_title = COLUMN_NAMES.iter().any(|name| raw.eq_ignore_ascii_case(name));
+            }
+            Token::ArrayStart(_) if lexer.depth() == 2 && is_title => {
+                return strings(text, &mut lexer, 2, start);
+            }
+            _ => {}
+        }
+    }
+    Vec::new()
 }
 
 fn decoded(text: &str, quoted: Quoted) -> Cow<'_, str> {
@@ -155,7 +248,7 @@ fn decoded(text: &str, quoted: Quoted) -> Cow<'_, str> {
     if quoted.escapes == Escapes::None { Cow::Borrowed(raw) } else { Cow::Owned(unescape(raw).0) }
 }
 
-fn labels(text: &str, start: usize, limits: &Limits) -> Vec<Words> {
+fn labels(text: &str, start: usize, limits: &Limits) -> Vec<String> {
     let mut found = Vec::new();
     let mut lexer = Lexer::from(text, start, limits);
     let mut is_label = false;
@@ -169,7 +262,7 @@ fn labels(text: &str, start: usize, limits: &Limits) -> Vec<Words> {
                 is_label = LABEL_NAMES.iter().any(|name| raw.eq_ignore_ascii_case(name));
             }
             Token::Text(label) if lexer.depth() == 1 && is_label && label.end - label.start <= 64 => {
-                found.push(Words::of_name(&decoded(text, label)));
+                found.push(decoded(text, label).into_owned());
             }
             _ => {}
         }

@@ -6,16 +6,18 @@ use std::fmt;
 
 use aws_lc_rs::{digest, hmac};
 
-use super::engine::{Around, Effort, Engine};
+use super::engine::Engine;
 use super::examined::{Examined, Shape, Spot};
 use super::filtered::Filtered;
+use super::found::{Around, Effort, Evidence};
 use super::ledger::{Ledger, hex};
-use super::pass::{Named, Pass, apply};
+use super::operators::Operators;
+use super::pass::{Named, Pass, Sighting, apply};
+use super::place::Place;
 use super::pointer::Exempt;
 use super::rules::{self, Rule};
 use super::selection::Selection;
 use super::walk::{Above, holds_json, walk};
-use super::words::Place;
 use super::{Blocked, Config, Direction, Error, Limits, Operator, Subject, selftest};
 
 /// Rounds of masking before a value is refused.
@@ -27,7 +29,8 @@ const WITHHELD: &str = "[WITHHELD]";
 pub struct Inspector {
     engine: Engine,
     selection: Selection,
-    operators: (Operator, Operator),
+    operators: (Vec<Operator>, Vec<Operator>),
+    keyed: bool,
     limits: Limits,
     key: hmac::Key,
     digest: String,
@@ -48,15 +51,19 @@ impl Inspector {
         if let Some(limit) = config.limits.zero() {
             return Err(Error::ZeroLimit { limit });
         }
-        let engine = Engine::new(rules::load()?)?;
+        let engine = Engine::new(rules::load()?, &rules::neutral()?)?;
         let selection = Selection::new(config, engine.rules())?;
         let inspector = Self {
             digest: ruleset_digest(&engine, &selection),
-            engine,
-            selection,
-            operators: (config.request.operator, config.response.operator),
+            keyed: selection.any(&engine, |rule| matches!(rule.how, rules::How::Keyed(_))),
+            operators: (
+                engine.rules().iter().map(|_| config.request.operator).collect(),
+                engine.rules().iter().map(|_| config.response.operator).collect(),
+            ),
             limits: config.limits.clone(),
             key: hmac::Key::new(hmac::HMAC_SHA256, commitment_key),
+            engine,
+            selection,
         };
         selftest::run(&inspector)?;
         Ok(inspector)
@@ -131,16 +138,20 @@ impl Inspector {
         let mut pass = self.pass(direction, text.len());
         pass.spots = Some(Vec::new());
         let output = self.redact(text, &mut pass, shape)?.into_owned();
-        let operator = pass.ledger.operator();
+        let operators = pass.operators;
         let spots = pass.spots.unwrap_or_default().into_iter().filter_map(|sighting| {
             let rule = self.engine.rule(sighting.rule)?;
+            let confidence = confidence(&sighting);
             Some(Spot {
                 source: sighting.source,
                 pointer: sighting.pointer,
                 local: sighting.local,
                 key: sighting.key,
                 kind: rule.kind,
-                operator,
+                operator: operators.of(sighting.rule).name(),
+                evidence: sighting.evidence.name(),
+                confidence,
+                decoded: sighting.decoded,
             })
         });
         Ok(Examined { spots: spots.collect(), output })
@@ -165,7 +176,7 @@ impl Inspector {
                 let around: Around<'_> = LazyCell::new(Box::new(Place::default));
                 let scanned = pass.scan(&text, &self.engine.leads(&text), &around, Named::No)?;
                 pass.sight_plain(&scanned);
-                (scanned.edits, scanned.unsettled)
+                (scanned.edits(), scanned.unsettled)
             };
             // Later rounds look at a text that its owner does not have.
             seen = seen.or_else(|| pass.spots.clone());
@@ -181,20 +192,33 @@ impl Inspector {
     }
 
     fn pass(&self, direction: Direction, bytes: usize) -> Pass<'_, '_> {
-        let operator = match direction {
-            Direction::Request => self.operators.0,
-            Direction::Response => self.operators.1,
+        let of = match direction {
+            Direction::Request => &self.operators.0,
+            Direction::Response => &self.operators.1,
         };
         Pass {
             engine: &self.engine,
             limits: &self.limits,
             on: self.selection.on(direction),
             effort: Effort::for_bytes(bytes),
-            ledger: Ledger::new(&self.key, operator.name(), self.limits.findings),
+            operators: Operators { of, key: &self.key, scope: "" },
+            ledger: Ledger::new(&self.key, self.limits.findings),
+            keyed: self.keyed,
             unsettled: false,
             spots: None,
         }
     }
+}
+
+/// Hundredths of certainty: what speaks for a finding, and how much around it.
+fn confidence(sighting: &Sighting) -> u32 {
+    let base = match sighting.evidence {
+        Evidence::Key => 70,
+        Evidence::Context => 75,
+        Evidence::Prefix => 92,
+        Evidence::Validator => 85,
+    };
+    (base + sighting.score.saturating_sub(450) / 20).min(99)
 }
 
 /// Shows which rules, not the key.

@@ -3,48 +3,62 @@
 use aws_lc_rs::hmac;
 use indexmap::IndexMap;
 
+use super::pass::Seen;
 use super::{Blocked, Finding};
 
 /// Collects findings of one value.
 pub(super) struct Ledger<'k> {
     key: &'k hmac::Key,
-    operator: &'static str,
     limit: usize,
     total: usize,
-    /// (type, pointer, commitment) to count.
-    counts: IndexMap<(&'static str, String, String), u32>,
+    counts: IndexMap<Counted, u32>,
+}
+
+/// What makes findings equal.
+#[derive(PartialEq, Eq, Hash)]
+struct Counted {
+    kind: &'static str,
+    operator: &'static str,
+    evidence: &'static str,
+    pointer: String,
+    commitment: String,
+    decoded: Vec<&'static str>,
 }
 
 impl<'k> Ledger<'k> {
-    pub fn new(key: &'k hmac::Key, operator: &'static str, limit: usize) -> Self {
-        Self { key, operator, limit, total: 0, counts: IndexMap::new() }
+    pub fn new(key: &'k hmac::Key, limit: usize) -> Self {
+        Self { key, limit, total: 0, counts: IndexMap::new() }
     }
 
-    /// What is done with findings.
-    pub fn operator(&self) -> &'static str {
-        self.operator
-    }
-
-    pub fn record(&mut self, kind: &'static str, pointer: String, canonical: &str) -> Result<(), Blocked> {
+    pub fn record(
+        &mut self,
+        kind: &'static str,
+        (operator, evidence): (&'static str, &'static str),
+        pointer: String,
+        seen: &Seen,
+    ) -> Result<(), Blocked> {
         self.total += 1;
         if self.total > self.limit {
             return Err(Blocked::TooManyFindings { limit: self.limit });
         }
-        let commitment = commitment(self.key, kind, canonical);
-        *self.counts.entry((kind, pointer, commitment)).or_insert(0) += 1;
+        let commitment = commitment(self.key, kind, &seen.canonical);
+        let counted =
+            Counted { kind, operator, evidence, pointer, commitment, decoded: seen.decoded.clone() };
+        *self.counts.entry(counted).or_insert(0) += 1;
         Ok(())
     }
 
     pub fn into_findings(self) -> Vec<Finding> {
-        let operator = self.operator;
         self.counts
             .into_iter()
-            .map(|((kind, pointer, commitment), count)| Finding {
-                commitment,
+            .map(|(counted, count)| Finding {
+                commitment: counted.commitment,
                 count,
-                operator,
-                pointer,
-                kind,
+                decoded: counted.decoded,
+                evidence: counted.evidence,
+                operator: counted.operator,
+                pointer: counted.pointer,
+                kind: counted.kind,
             })
             .collect()
     }

@@ -28,7 +28,7 @@ pub(super) enum Escapes {
 pub(super) enum Token {
     ObjectStart(usize),
     ObjectEnd,
-    ArrayStart,
+    ArrayStart(usize),
     ArrayEnd,
     Key(Quoted),
     Text(Quoted),
@@ -142,7 +142,7 @@ impl<'t> Lexer<'t> {
         let start = self.at;
         match byte {
             b'{' => self.open(true).map(|()| Token::ObjectStart(start)),
-            b'[' => self.open(false).map(|()| Token::ArrayStart),
+            b'[' => self.open(false).map(|()| Token::ArrayStart(start)),
             b'"' => {
                 let text = self.string()?;
                 self.after_value();

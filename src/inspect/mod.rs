@@ -9,28 +9,45 @@
 
 mod checks;
 mod config;
+mod context;
+mod crypto;
+mod dates;
+mod decode;
 mod digits;
 mod engine;
 mod error;
 mod examined;
 mod filtered;
+mod follow;
+mod found;
 mod frame;
 mod inspector;
 mod ledger;
 mod lexer;
+mod loose;
 mod named;
+mod net;
 mod normalise;
+mod numbers;
+mod operators;
 mod overlap;
 mod pass;
+mod phone;
+mod place;
 mod pointer;
 mod rules;
 mod sample;
 mod scanners;
+mod seam;
 mod selection;
 mod selftest;
+mod shapes;
 mod shifts;
+mod surroundings;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod walk;
 mod words;
 

@@ -2,8 +2,9 @@
 
 use super::checks::{entropy, location, placeholder};
 use super::digits::before;
+use super::place::Place;
 use super::rules::{Named, Rule};
-use super::words::{Place, Words};
+use super::words::{Folded, mask_length};
 
 /// Bytes of a value in text.
 const VALUE: usize = 1_024;
@@ -54,11 +55,17 @@ pub(super) fn value_after(text: &str, start: usize, end: usize) -> Option<(usize
     let quote = bytes.get(at).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     at += usize::from(quote.is_some());
     let value = bytes.get(at..).unwrap_or_default();
+    // What has been masked is no secret any more.
+    if mask_length(value) > 0 {
+        return None;
+    }
     let length = match quote {
         Some(quote) => quoted_length(value, quote)?,
         None => bare_length(value),
     };
-    (length > 0).then_some((at, at + length))
+    // The type of a member in code: `key: Vec<u8>`.
+    let generic = quote.is_none() && value.get(length) == Some(&b'<');
+    (length > 0 && !generic).then_some((at, at + length))
 }
 
 /// `--password hunter2`: an option of a command needs no sign between name and value.
@@ -112,16 +119,16 @@ fn name_start(bytes: &[u8], start: usize) -> usize {
 impl Named {
     /// Whether the value's own names are those of this rule.
     pub fn claims(&self, place: &Place) -> bool {
-        place.own.iter().any(|words| self.claims_words(words))
+        place.own.iter().any(|name| self.claims_words(&name.folded))
     }
 
     /// Whether the name in text that ends with the phrase at `start..end` is one of this rule.
     pub fn claims_text(&self, text: &str, start: usize, end: usize) -> bool {
         let from = name_start(text.as_bytes(), start);
-        self.claims_words(&Words::of_name(text.get(from..end).unwrap_or_default()))
+        self.claims_words(&Folded::of(text.get(from..end).unwrap_or_default()))
     }
 
-    fn claims_words(&self, words: &Words) -> bool {
+    fn claims_words(&self, words: &Folded) -> bool {
         self.squashed.iter().any(|phrase| words.end_with(phrase))
             && !self.unless.iter().any(|phrase| words.end_with(phrase))
     }

@@ -1,6 +1,6 @@
-//! What to replace where findings overlap: their union, so that no end of one shows beside the mask of another.
+//! What to replace where findings overlap: the stronger one counts, and secrets give way as a whole.
 
-use super::engine::Found;
+use super::found::{Evidence, Found};
 use super::rules::{Rank, Rule};
 
 /// A part of a text that gives way to one mask.
@@ -10,32 +10,43 @@ pub(super) struct Span {
     pub end: usize,
     /// The rule whose mask stands there.
     pub rule: usize,
+    pub evidence: Evidence,
+    pub score: u32,
 }
 
-/// Joins overlapping findings, and drops those by name alone where a more exact rule found the same.
+/// Orders the findings and drops those that overlap with a stronger one. A finding that reaches over the end of a
+/// secret, or a secret that reaches over the end of another finding, widens it: no end of a secret shows.
 pub(super) fn merge(found: &mut Vec<Found>, rules: &[Rule]) -> Vec<Span> {
-    let rank = |rule: usize| rules.get(rule).map(|rule| rule.rank);
-    found.sort_by_key(|one| {
-        (one.start, std::cmp::Reverse(one.end), std::cmp::Reverse(rank(one.rule)), one.rule)
-    });
+    let secret = |rule: usize| rules.get(rule).is_some_and(|rule| rule.rank >= Rank::NamedSecret);
+    found.sort_by_key(|one| (one.start, std::cmp::Reverse(one.end), std::cmp::Reverse(one.score), one.rule));
     found.dedup();
-    let mut spans: Vec<(Span, Option<Rank>)> = Vec::new();
+    let mut spans: Vec<Span> = Vec::new();
+    let mut kept: Vec<Found> = Vec::new();
     for one in found.iter() {
-        let ranked = rank(one.rule);
         match spans.last_mut() {
-            Some((span, best)) if one.start < span.end => {
-                span.end = span.end.max(one.end);
-                if ranked > *best {
-                    (span.rule, *best) = (one.rule, ranked);
+            Some(span) if one.start < span.end => {
+                let widen = secret(span.rule) || secret(one.rule);
+                let stronger = (one.score, one.end - one.start) > (span.score, span.end - span.start);
+                if stronger {
+                    if !widen {
+                        span.start = one.start;
+                    }
+                    span.end = if widen { span.end.max(one.end) } else { one.end };
+                    (span.rule, span.evidence, span.score) = (one.rule, one.evidence, one.score);
+                    if let Some(last) = kept.last_mut() {
+                        *last = *one;
+                    }
+                } else if widen {
+                    span.end = span.end.max(one.end);
                 }
             }
-            _ => spans.push((Span { start: one.start, end: one.end, rule: one.rule }, ranked)),
+            _ => {
+                let Found { start, end, rule, evidence, score } = *one;
+                spans.push(Span { start, end, rule, evidence, score });
+                kept.push(*one);
+            }
         }
     }
-    found.retain(|one| {
-        let inside = spans.partition_point(|(span, _)| span.start <= one.start).checked_sub(1);
-        let best = inside.and_then(|span| spans.get(span)).and_then(|(_, best)| *best);
-        rank(one.rule) != Some(Rank::NamedSecret) || best != Some(Rank::Secret)
-    });
-    spans.into_iter().map(|(span, _)| span).collect()
+    *found = kept;
+    spans
 }

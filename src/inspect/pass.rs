@@ -3,10 +3,14 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::engine::{Around, Effort, Engine, Leads, Scan};
+use super::context::near;
+use super::decode::{self, Blob};
+use super::engine::{Engine, Scan};
+use super::found::{Around, Effort, Evidence, Leads};
 use super::ledger::Ledger;
 use super::lexer::is_json;
-use super::normalise::{self, Coded};
+use super::normalise;
+use super::operators::Operators;
 use super::overlap;
 use super::shifts::Shifts;
 use super::{Blocked, Limits};
@@ -14,14 +18,20 @@ use super::{Blocked, Limits};
 /// Bytes on either side of a mask that are looked at again.
 const NEAR: usize = 1_100;
 
+/// Bytes of encoded text that shares the context of what it stands in.
+const SHORT: usize = 256;
+
 /// What a round needs and gathers.
 pub(super) struct Pass<'e, 'k> {
     pub engine: &'e Engine,
     pub limits: &'e Limits,
     /// Which rules are on, by index.
     pub on: &'e [bool],
+    pub operators: Operators<'e>,
     pub effort: Effort,
     pub ledger: Ledger<'k>,
+    /// A rule that goes by keys alone is on.
+    pub keyed: bool,
     /// Masking has brought something to light that the round did not see.
     pub unsettled: bool,
     /// Where findings lie, for whoever owns the value and asks.
@@ -40,6 +50,9 @@ pub(super) struct Sighting {
     /// It lies in the name of the member at the pointer.
     pub key: bool,
     pub rule: usize,
+    pub evidence: Evidence,
+    pub score: u32,
+    pub decoded: Vec<&'static str>,
 }
 
 /// Bytes that give way to others.
@@ -50,30 +63,61 @@ pub(super) struct Edit {
     pub with: String,
 }
 
+/// One finding in one text.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub start: usize,
+    pub end: usize,
+    pub rule: usize,
+    pub evidence: Evidence,
+    pub score: u32,
+    /// In which form equal values are equal.
+    pub canonical: String,
+    /// The encodings that had to be undone, the outermost first.
+    pub decoded: Vec<&'static str>,
+    /// What it gives way to.
+    pub with: String,
+    /// It is only counted.
+    pub stays: bool,
+}
+
 /// What a scan of one text found.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
-    pub edits: Vec<Edit>,
-    /// The rule of each edit.
-    pub rules: Vec<usize>,
-    /// Rule and canonical value of each finding.
-    pub values: Vec<(usize, String)>,
+    pub seen: Vec<Seen>,
     pub unsettled: bool,
+}
+
+impl Scanned {
+    pub fn edits(&self) -> Vec<Edit> {
+        let edit = |one: &Seen| Edit { start: one.start, end: one.end, with: one.with.clone() };
+        self.seen.iter().filter(|one| !one.stays).map(edit).collect()
+    }
 }
 
 impl Pass<'_, '_> {
     /// Notes where the findings of a plain text lie, if anyone asks.
     pub fn sight_plain(&mut self, scanned: &Scanned) {
-        let sightings = scanned.edits.iter().zip(&scanned.rules).map(|(edit, rule)| Sighting {
-            source: edit.start..edit.end,
+        let sightings = scanned.seen.iter().map(|one| Sighting {
+            source: one.start..one.end,
             pointer: None,
-            local: edit.start..edit.end,
+            local: one.start..one.end,
             key: false,
-            rule: *rule,
+            rule: one.rule,
+            evidence: one.evidence,
+            score: one.score,
+            decoded: one.decoded.clone(),
         });
         if let Some(spots) = &mut self.spots {
             spots.extend(sightings);
         }
+    }
+
+    /// Counts one finding.
+    pub fn record(&mut self, one: &Seen, pointer: &str) -> Result<(), Blocked> {
+        let kind = self.engine.rule(one.rule).map(|rule| rule.kind).unwrap_or_default();
+        let operator = self.operators.of(one.rule).name();
+        self.ledger.record(kind, (operator, one.evidence.name()), pointer.to_owned(), one)
     }
 
     /// Scans one text. With `named`, its place may say that the whole of it is a secret.
@@ -84,23 +128,97 @@ impl Pass<'_, '_> {
         around: &Around<'_>,
         named: Named,
     ) -> Result<Scanned, Blocked> {
-        let seen = self.look(text, leads, around, named)?;
-        if seen.edits.is_empty() {
-            return Ok(seen);
+        let mut seen = self.look(text, leads, around, (named, 0))?;
+        if seen.is_empty() {
+            return Ok(Scanned::default());
         }
-        let unsettled = self.settles_not(text, &seen.edits, around, named)?;
-        Ok(Scanned { unsettled, ..seen })
+        for one in &mut seen {
+            let value = text.get(one.start..one.end).unwrap_or_default();
+            one.stays = !self.operators.edits(one.rule);
+            one.with = self.operators.replace(self.engine, one, value)?;
+        }
+        let mut scanned = Scanned { seen, unsettled: false };
+        scanned.unsettled = self.settles_not(text, &scanned.edits(), around, named)?;
+        Ok(scanned)
     }
 
-    fn look(&self, text: &str, leads: &Leads, around: &Around<'_>, named: Named) -> Result<Scanned, Blocked> {
-        let coded = if self.engine.coded(&leads.words) { Coded::Yes } else { Coded::No };
-        let view = if coded == Coded::No && text.is_ascii() { None } else { normalise::view(text, coded) };
-        let Some((view, shifts)) = view else { return self.look_at(text, leads, around, named) };
-        let mut seen = self.look_at(&view, &self.engine.leads(&view), around, named)?;
-        for edit in &mut seen.edits {
-            (edit.start, edit.end) = (shifts.source(edit.start), shifts.source(edit.end));
+    /// Everything in a text, without a look at what comes after masking.
+    pub fn look_once(
+        &self,
+        text: &str,
+        leads: &Leads,
+        around: &Around<'_>,
+        named: Named,
+    ) -> Result<Vec<Seen>, Blocked> {
+        self.look(text, leads, around, (named, 0))
+    }
+
+    /// Everything in a text: as it is written, as it is meant, and inside what it holds encoded.
+    fn look(
+        &self,
+        text: &str,
+        leads: &Leads,
+        around: &Around<'_>,
+        (named, depth): (Named, usize),
+    ) -> Result<Vec<Seen>, Blocked> {
+        let hints = self.engine.hints(&leads.words);
+        let views = normalise::views(text, hints, self.limits.nesting);
+        // What is not ASCII is only seen as it is meant: a view holds all that the text holds.
+        let mut seen = if text.is_ascii()
+            || normalise::is_plain(text)
+            || views.iter().all(normalise::View::keeps_letters)
+        {
+            self.look_at(text, leads, around, named)?
+        } else {
+            Vec::new()
+        };
+        for view in views {
+            let leads = self.engine.leads(&view.text);
+            for mut one in self.look_at(&view.text, &leads, around, named)? {
+                (one.start, one.end) = (view.source(one.start), view.source(one.end));
+                one.decoded.clone_from(&view.chain);
+                add(&mut seen, one);
+            }
+            if depth < self.limits.nesting && !leads.runs.is_empty() {
+                for blob in decode::blobs(&view.text) {
+                    if let Some(mut one) = self.look_inside(&view.text, &blob, around, depth)? {
+                        (one.start, one.end) = (view.source(blob.start), view.source(blob.end));
+                        add(&mut seen, one);
+                    }
+                }
+            }
         }
+        if depth < self.limits.nesting && !leads.runs.is_empty() {
+            for blob in decode::blobs(text) {
+                if let Some(one) = self.look_inside(text, &blob, around, depth)? {
+                    add(&mut seen, one);
+                }
+            }
+        }
+        seen.sort_by_key(|one| one.start);
         Ok(seen)
+    }
+
+    /// The strongest finding inside of something encoded stands for all of it.
+    fn look_inside(
+        &self,
+        text: &str,
+        blob: &Blob,
+        around: &Around<'_>,
+        depth: usize,
+    ) -> Result<Option<Seen>, Blocked> {
+        self.effort.spend(blob.text.len())?;
+        // The words before something short speak of what is in it.
+        let before = if blob.text.len() <= SHORT { near(text, blob.start) } else { "" };
+        let inner = format!("{before}{}", blob.text);
+        let inside = self.look(&inner, &self.engine.leads(&inner), around, (Named::Maybe, depth + 1))?;
+        let inside = inside.into_iter().filter(|one| one.end > before.len());
+        let strongest = inside.max_by_key(|one| (one.score, one.canonical.len()));
+        Ok(strongest.map(|mut one| {
+            (one.start, one.end) = (blob.start, blob.end);
+            one.decoded.insert(0, blob.encoding);
+            one
+        }))
     }
 
     fn look_at(
@@ -109,36 +227,44 @@ impl Pass<'_, '_> {
         leads: &Leads,
         around: &Around<'_>,
         named: Named,
-    ) -> Result<Scanned, Blocked> {
-        let scan = Scan {
-            text,
-            words: &leads.words,
-            digits: &leads.digits,
-            around,
-            on: self.on,
-            effort: &self.effort,
-        };
+    ) -> Result<Vec<Seen>, Blocked> {
+        if leads.words.is_empty() && leads.digits.is_empty() && named == Named::No {
+            return Ok(Vec::new());
+        }
+        let scan = self.scan_of(text, leads, around);
         let mut found = self.engine.scan(&scan)?;
-        if named == Named::Maybe
-            && let Some(rule) = self.engine.named(text, around, self.on)
-        {
-            found.push(super::engine::Found { start: 0, end: text.len(), rule });
+        if named == Named::Maybe {
+            found.extend(self.engine.named(text, around, self.on));
         }
         let spans = overlap::merge(&mut found, self.engine.rules());
-        let mask = |rule: usize| self.engine.rule(rule).map(|rule| rule.mask.clone()).unwrap_or_default();
-        let canonical = |one: &super::engine::Found| {
-            let value = text.get(one.start..one.end).unwrap_or_default();
-            self.engine.rule(one.rule).map(|rule| rule.canonical.of(value)).unwrap_or_default()
-        };
-        Ok(Scanned {
-            edits: spans
-                .iter()
-                .map(|span| Edit { start: span.start, end: span.end, with: mask(span.rule) })
-                .collect(),
-            rules: spans.iter().map(|span| span.rule).collect(),
-            values: found.iter().map(|one| (one.rule, canonical(one))).collect(),
-            unsettled: false,
-        })
+        Ok(spans
+            .iter()
+            .map(|span| {
+                let value = text.get(span.start..span.end).unwrap_or_default();
+                let canonical = self.engine.rule(span.rule).map(|rule| rule.canonical.of(value));
+                Seen {
+                    start: span.start,
+                    end: span.end,
+                    rule: span.rule,
+                    evidence: span.evidence,
+                    score: span.score,
+                    canonical: canonical.unwrap_or_default(),
+                    decoded: Vec::new(),
+                    with: String::new(),
+                    stays: false,
+                }
+            })
+            .collect())
+    }
+
+    /// A scan of one text with the rules of this pass.
+    pub fn scan_of<'s, 'a>(
+        &'s self,
+        text: &'s str,
+        leads: &'s Leads,
+        around: &'s Around<'a>,
+    ) -> Scan<'s, 'a> {
+        Scan { text, words: &leads.words, digits: &leads.digits, around, on: self.on, effort: &self.effort }
     }
 
     /// Whether the masked text would show a finding near a mask: words have come closer, values have become shorter.
@@ -169,12 +295,24 @@ impl Pass<'_, '_> {
             let near = masked
                 .get(masked.floor_char_boundary(from)..masked.ceil_char_boundary(to))
                 .unwrap_or_default();
-            if !self.look(near, &self.engine.leads(near), around, named)?.edits.is_empty() {
+            let again = self.look(near, &self.engine.leads(near), around, (named, 0))?;
+            if again.iter().any(|one| self.operators.edits(one.rule)) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
+}
+
+/// Adds a finding unless it overlaps with a stronger one; weaker ones give way to it.
+fn add(seen: &mut Vec<Seen>, one: Seen) {
+    let overlaps = |other: &Seen| other.start < one.end && one.start < other.end;
+    let rank = |one: &Seen| (one.score, one.end - one.start);
+    if seen.iter().any(|other| overlaps(other) && rank(other) >= rank(&one)) {
+        return;
+    }
+    seen.retain(|other| !overlaps(other));
+    seen.push(one);
 }
 
 /// Whether the place of a text may say that the whole of it is a secret.

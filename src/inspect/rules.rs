@@ -1,18 +1,24 @@
-//! The rules as data: three YAML files, read once, each rule with the samples that the self-test plants.
+//! The rules as data: YAML files, read once, each rule with the samples that the self-test plants.
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::Error;
-use super::checks::DigitCheck;
-use super::digits::Form;
+use super::checks::Check;
 use super::sample::{Sample, expand};
+use super::shapes::Template;
+use super::words::Folded;
 
 const FILES: &[(&str, &str)] = &[
     ("personal.yaml", include_str!("rules/personal.yaml")),
+    ("americas.yaml", include_str!("rules/americas.yaml")),
+    ("europe.yaml", include_str!("rules/europe.yaml")),
+    ("asia.yaml", include_str!("rules/asia.yaml")),
     ("tokens.yaml", include_str!("rules/tokens.yaml")),
     ("named.yaml", include_str!("rules/named.yaml")),
 ];
+
+const NEUTRAL: (&str, &str) = ("neutral.yaml", include_str!("rules/neutral.yaml"));
 
 /// One rule, ready to match.
 #[derive(Debug)]
@@ -23,8 +29,12 @@ pub(super) struct Rule {
     pub mask: String,
     pub rank: Rank,
     pub how: How,
-    /// Phrases in lower case without separators.
+    /// Phrases that speak of the type.
     pub context: Vec<String>,
+    /// Off unless the configuration turns it on.
+    pub optional: bool,
+    /// Words of a vendor, one of which must stand around a named value.
+    pub vendors: Vec<String>,
     /// Bits a byte that a secret must have at least.
     pub entropy: f64,
     pub canonical: Canonical,
@@ -51,7 +61,10 @@ pub(super) enum Rank {
 pub(super) enum How {
     Token(Token),
     Named(Named),
-    Digits { check: DigitCheck, alone: Vec<Form>, with_context: Vec<Form> },
+    /// A shape and a check.
+    Forms(Forms),
+    /// The whole value of a key.
+    Keyed(Regex),
     Scanner(Scanner),
 }
 
@@ -67,6 +80,12 @@ pub(super) struct Token {
     /// A word character may follow it.
     pub ends_anywhere: bool,
     pub needs_digit: bool,
+    /// Letters and digits before the start that belong to the value: at least so many, or none if it is not found.
+    pub back: usize,
+    /// They are hexadecimal.
+    pub back_hex: bool,
+    /// No space is in it, so that what is cut short need not be matched.
+    pub dense: bool,
 }
 
 /// A value that its name gives away.
@@ -84,15 +103,37 @@ pub(super) struct Named {
     pub numbers: bool,
 }
 
+/// A value of letters and digits that has one of some shapes and passes a check.
+#[derive(Debug)]
+pub(super) struct Forms {
+    pub check: Check,
+    /// Shapes that fire by themselves.
+    pub alone: Vec<Template>,
+    /// Shapes that need context.
+    pub context: Vec<Template>,
+    /// Almost every number has the shape: only the nearest words count, and other types go first.
+    pub weak: bool,
+    /// Letters may be small.
+    pub any_case: bool,
+}
+
 /// Types that are found by code of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Scanner {
     BasicCredentials,
+    Crypto,
+    DateOfBirth,
+    DiscordToken,
     Email,
     Iban,
+    IpAddress,
     Jwt,
+    MacAddress,
+    Phone,
     PrivateKey,
+    SwiftBic,
+    VaultToken,
 }
 
 /// The form in which equal values are equal.
@@ -125,9 +166,18 @@ impl Rule {
     /// Whether a bare value is found, without any context.
     pub fn alone(&self) -> bool {
         match &self.how {
-            How::Token(_) | How::Scanner(_) => true,
-            How::Named(_) => false,
-            How::Digits { alone, .. } => !alone.is_empty(),
+            How::Token(_) => true,
+            How::Scanner(scanner) => !matches!(scanner, Scanner::DateOfBirth | Scanner::SwiftBic),
+            How::Named(_) | How::Keyed(_) => false,
+            How::Forms(forms) => !forms.alone.is_empty(),
+        }
+    }
+
+    /// Forms, if it has some.
+    pub fn forms(&self) -> Option<&Forms> {
+        match &self.how {
+            How::Forms(forms) => Some(forms),
+            How::Token(_) | How::Named(_) | How::Keyed(_) | How::Scanner(_) => None,
         }
     }
 
@@ -137,7 +187,8 @@ impl Rule {
             How::Named(named) => named.names.first(),
             _ => self.context.first(),
         };
-        phrase.map_or_else(|| "note".to_owned(), |phrase| phrase.replace(' ', "_"))
+        let phrase = phrase.map_or_else(|| "note".to_owned(), |phrase| phrase.replace(' ', "_"));
+        self.vendors.first().map_or(phrase.clone(), |vendor| format!("{vendor}_{phrase}"))
     }
 }
 
@@ -154,14 +205,33 @@ pub(super) fn load() -> Result<Vec<Rule>, Error> {
     Ok(rules)
 }
 
-/// The rule files' bytes, for the digest of the rule set.
-pub(super) fn sources() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|(_, text)| *text)
+/// Words that say that a number is none of ours.
+pub(super) struct Neutral {
+    pub labels: Vec<String>,
+    pub versions: Vec<String>,
 }
 
-/// Letters and digits only: `card number` is `cardnumber`.
-pub(super) fn squash(phrase: &str) -> String {
-    phrase.chars().filter(|letter| letter.is_alphanumeric()).collect()
+/// Reads the words that say that a number is none of ours.
+pub(super) fn neutral() -> Result<Neutral, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Words {
+        labels: Vec<String>,
+        versions: Vec<String>,
+    }
+    let (file, text) = NEUTRAL;
+    let words: Words =
+        serde_saphyr::from_str(text).map_err(|source| Error::RuleFile { file, source: Box::new(source) })?;
+    Ok(Neutral { labels: words.labels, versions: words.versions })
+}
+
+/// The rule files' bytes, for the digest of the rule set.
+pub(super) fn sources() -> impl Iterator<Item = &'static str> {
+    FILES.iter().chain([&NEUTRAL]).map(|(_, text)| *text)
+}
+
+fn squash(phrase: &str) -> String {
+    Folded::of(phrase).squashed().to_owned()
 }
 
 #[derive(Deserialize)]
@@ -182,10 +252,15 @@ struct Spec<'a> {
     rank: Rank,
     token: Option<TokenSpec>,
     named: Option<NamedSpec>,
-    digits: Option<DigitsSpec>,
+    forms: Option<FormsSpec>,
+    keyed: Option<String>,
     scanner: Option<Scanner>,
     #[serde(default)]
     context: Vec<String>,
+    #[serde(default)]
+    optional: bool,
+    #[serde(default)]
+    vendors: Vec<String>,
     #[serde(default)]
     entropy: f64,
     #[serde(default)]
@@ -207,6 +282,10 @@ struct TokenSpec {
     ends_anywhere: bool,
     #[serde(default)]
     needs_digit: bool,
+    #[serde(default)]
+    back: usize,
+    #[serde(default)]
+    back_hex: bool,
 }
 
 #[derive(Deserialize)]
@@ -224,26 +303,34 @@ struct NamedSpec {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DigitsSpec {
-    check: DigitCheck,
+struct FormsSpec {
+    #[serde(default)]
+    check: Check,
     #[serde(default)]
     alone: Vec<String>,
-    with_context: Vec<String>,
+    #[serde(default)]
+    context: Vec<String>,
+    #[serde(default)]
+    weak: bool,
+    #[serde(default)]
+    any_case: bool,
 }
 
 impl Spec<'static> {
     fn build(self) -> Result<Rule, Error> {
         let kind = self.kind;
-        let how = match (self.token, self.named, self.digits, self.scanner) {
-            (Some(token), None, None, None) => How::Token(token.build(kind)?),
-            (None, Some(named), None, None) => How::Named(named.build(kind)?),
-            (None, None, Some(digits), None) => How::Digits {
-                check: digits.check,
-                alone: forms(kind, &digits.alone)?,
-                with_context: forms(kind, &digits.with_context)?,
-            },
-            (None, None, None, Some(scanner)) => How::Scanner(scanner),
-            _ => return Err(incomplete(kind, "give exactly one of `token`, `named`, `digits`, `scanner`")),
+        let how = match (self.token, self.named, self.forms, self.keyed, self.scanner) {
+            (Some(token), None, None, None, None) => How::Token(token.build(kind)?),
+            (None, Some(named), None, None, None) => How::Named(named.build(kind)?),
+            (None, None, Some(forms), None, None) => How::Forms(forms.build(kind)?),
+            (None, None, None, Some(value), None) => How::Keyed(regex(kind, &format!("^(?:{value})$"))?),
+            (None, None, None, None, Some(scanner)) => How::Scanner(scanner),
+            _ => {
+                return Err(incomplete(
+                    kind,
+                    "give exactly one of `token`, `named`, `forms`, `keyed`, `scanner`",
+                ));
+            }
         };
         if self.samples.is_empty() {
             return Err(incomplete(kind, "give at least one sample"));
@@ -253,7 +340,9 @@ impl Spec<'static> {
             mask: format!("[{}]", kind.to_ascii_uppercase()),
             rank: self.rank,
             how,
-            context: self.context.iter().map(|phrase| squash(phrase)).collect(),
+            context: self.context,
+            optional: self.optional,
+            vendors: self.vendors,
             entropy: self.entropy,
             canonical: self.canonical,
             samples: self.samples.iter().map(|template| expand(template)).collect(),
@@ -271,6 +360,9 @@ impl TokenSpec {
             glued: self.glued,
             ends_anywhere: self.ends_anywhere,
             needs_digit: self.needs_digit,
+            back: self.back,
+            back_hex: self.back_hex,
+            dense: self.back == 0 && !self.ends_anywhere && !self.pattern.contains(' '),
         })
     }
 }
@@ -288,13 +380,23 @@ impl NamedSpec {
     }
 }
 
-fn forms(kind: &str, templates: &[String]) -> Result<Vec<Form>, Error> {
-    templates
-        .iter()
-        .map(|template| {
-            Form::parse(template).ok_or_else(|| incomplete(kind, "write digit forms like `3-2-4` or `16`"))
+impl FormsSpec {
+    fn build(self, kind: &str) -> Result<Forms, Error> {
+        let templates = |texts: &[String]| -> Result<Vec<Template>, Error> {
+            let parse = |text: &String| {
+                Template::parse(text)
+                    .ok_or_else(|| incomplete(kind, "write forms like `999-99-9999` or `9{16}`"))
+            };
+            texts.iter().map(parse).collect()
+        };
+        Ok(Forms {
+            check: self.check,
+            alone: templates(&self.alone)?,
+            context: templates(&self.context)?,
+            weak: self.weak,
+            any_case: self.any_case,
         })
-        .collect()
+    }
 }
 
 // Bytes and ASCII classes: word characters of other scripts are boundaries, and tables stay small.

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::checks::{iban_length, mod_97};
+use super::checks::{entropy, iban_length, mod_97};
 use super::digits::{before, is_word};
 
 /// Endings of file names, which only look like a domain's last label.
@@ -13,8 +13,53 @@ const FILES: &[&str] = &[
     "map", "csv", "log", "tgz", "gz", "whl", "jar", "php", "java", "cpp",
 ];
 
+/// The address around the lead at `at..after`: an `@`, or what people write for it: `[at]`, ` at `.
+pub(super) fn email(bytes: &[u8], at: usize, after: usize) -> Option<(usize, usize)> {
+    if bytes.get(at) == Some(&b'@') { mailbox(bytes, at) } else { spelled_out(bytes, at, after) }
+}
+
+/// `ana.lima [at] example [dot] org`: letters are as in an address, and at least one dot is spelled too.
+fn spelled_out(bytes: &[u8], at: usize, after: usize) -> Option<(usize, usize)> {
+    let spaces = bytes.get(..at)?.iter().rev().take(2).take_while(|byte| **byte == b' ').count();
+    let end_of_local = at - spaces;
+    let local = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-');
+    let start = end_of_local
+        - bytes.get(..end_of_local)?.iter().rev().take(64).take_while(|byte| local(byte)).count();
+    let mut end = after + bytes.get(after..)?.iter().take(2).take_while(|byte| **byte == b' ').count();
+    let plain = bytes.get(at) == Some(&b' ');
+    let (mut spelled, mut labels) = (!plain, 0);
+    let mut last;
+    loop {
+        let rest = bytes.get(end..)?;
+        last = rest.iter().take(63).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+        if last == 0 {
+            return None;
+        }
+        (end, labels) = (end + last, labels + 1);
+        let rest = bytes.get(end..bytes.len().min(end + 8))?.to_ascii_lowercase();
+        let dots: [&[u8]; 9] =
+            [b" [dot] ", b" (dot) ", b" {dot} ", b" dot ", b"[dot]", b"(dot)", b"{dot}", b"[.]", b"."];
+        let Some(dot) = dots
+            .iter()
+            .find(|dot| rest.starts_with(dot))
+            .filter(|dot| bytes.get(end + dot.len()).is_some_and(u8::is_ascii_alphanumeric))
+        else {
+            break;
+        };
+        spelled |= dot.len() > 1;
+        end += dot.len();
+    }
+    let top = bytes.get(end - last..end)?;
+    let fits = start < end_of_local
+        && labels >= 2
+        && spelled
+        && (2..=24).contains(&last)
+        && top.iter().all(u8::is_ascii_alphabetic);
+    (fits && !is_word(before(bytes, start))).then_some((start, end))
+}
+
 /// The address around the `@` at `at` (RFC 5321 dot-string, Latin letters of other languages too).
-pub(super) fn email(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+fn mailbox(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = local_start(bytes, at)?;
     let local = bytes.get(start..at)?;
     let end = domain_end(bytes, at + 1)?;
@@ -29,12 +74,26 @@ pub(super) fn email(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         || !(2..=24).contains(&last.len())
         || !last.chars().all(char::is_alphabetic)
         || FILES.contains(&last.to_ascii_lowercase().as_str())
+        // Never a mailbox (RFC 2606): what masks are made of.
+        || *last == "invalid"
         || version
         // A remote of a version control system and the user of an address are no mailboxes.
         || matches!(local, b"git" | b"hg" | b"svn")
         || bytes.get(start.saturating_sub(2)..start) == Some(b"//")
+        || user_of_url(bytes, start)
         || message_id(bytes, start);
     (!wrong).then_some((start, end))
+}
+
+/// `postgres://app:secret@host`: what stands before the `@` is a password.
+fn user_of_url(bytes: &[u8], start: usize) -> bool {
+    let head = bytes.get(start.saturating_sub(80)..start).unwrap_or_default();
+    let word = head
+        .iter()
+        .rposition(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<'))
+        .map_or(0, |at| at + 1);
+    let word = head.get(word..).unwrap_or_default();
+    word.last() == Some(&b':') && word.windows(3).any(|part| part == b"://")
 }
 
 fn local_start(bytes: &[u8], at: usize) -> Option<usize> {
@@ -144,6 +203,36 @@ pub(super) fn basic_credentials(bytes: &[u8], at: usize) -> Option<(usize, usize
         && decoded.contains(&b':')
         && decoded.iter().all(|byte| !byte.is_ascii_control());
     pair.then_some((start, start + length + padding))
+}
+
+/// A bot's token of Discord that begins at `start`: an encoded id, a time and a signature with dots between.
+pub(super) fn discord_token(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+    let word = |from: usize| {
+        let fits = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        bytes.get(from..).unwrap_or_default().iter().take(48).take_while(fits).count()
+    };
+    if !matches!(bytes.get(start), Some(b'M' | b'N' | b'O')) || is_word(before(bytes, start)) {
+        return None;
+    }
+    let first = start + word(start);
+    let second = first + 1 + word(first + 1);
+    let end = second + 1 + word(second + 1);
+    let fits =
+        (24..=28).contains(&(first - start)) && second - first == 7 && (28..=39).contains(&(end - second));
+    (fits && bytes.get(first) == Some(&b'.') && bytes.get(second) == Some(&b'.')).then_some((start, end))
+}
+
+/// A token of older versions of Vault whose random part begins at `start`: `s.` and 24 letters and digits.
+pub(super) fn vault_token(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+    let head = bytes.get(start.checked_sub(2)?..start)?;
+    let length = bytes.get(start..)?.iter().take(26).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let value = std::str::from_utf8(bytes.get(start..start + length)?).ok()?;
+    let fits = length == 24
+        && matches!(head, b"s." | b"b." | b"r.")
+        && !is_word(before(bytes, start - 2))
+        && value.bytes().filter(u8::is_ascii_digit).count() >= 2
+        && entropy(value) >= 4.05;
+    (fits && !is_word(bytes.get(start + length))).then_some((start - 2, start + length))
 }
 
 const END: &[u8] = b"-----END ";

@@ -1,5 +1,6 @@
 //! Which detectors are on in which direction.
 
+use super::engine::Engine;
 use super::rules::Rule;
 use super::{Config, Direction, Error};
 
@@ -12,7 +13,7 @@ pub(super) struct Selection {
 
 impl Selection {
     pub fn new(config: &Config, rules: &[Rule]) -> Result<Self, Error> {
-        let only = config.only.iter().flatten();
+        let only = config.only.iter().flatten().chain(&config.enable);
         let off = config.disable.iter().chain(&config.request.disable).chain(&config.response.disable);
         for name in only.chain(off) {
             known(name, rules)?;
@@ -22,7 +23,10 @@ impl Selection {
             rules
                 .iter()
                 .map(|rule| {
-                    config.only.as_ref().is_none_or(|only| has(only, rule.kind))
+                    config
+                        .only
+                        .as_ref()
+                        .map_or(!rule.optional || has(&config.enable, rule.kind), |only| has(only, rule.kind))
                         && !has(&config.disable, rule.kind)
                         && !has(also_off, rule.kind)
                 })
@@ -33,6 +37,12 @@ impl Selection {
             return Err(Error::NothingEnabled);
         }
         Ok(Self { request, response })
+    }
+
+    /// Whether a rule of some kind is on.
+    pub fn any(&self, engine: &Engine, is: impl Fn(&Rule) -> bool) -> bool {
+        let on = self.request.iter().zip(&self.response).map(|(request, response)| *request || *response);
+        engine.rules().iter().zip(on).any(|(rule, on)| on && is(rule))
     }
 
     pub fn on(&self, direction: Direction) -> &[bool] {

@@ -6,13 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-fn inspector() -> Inspector {
-    Inspector::new(&Config::default(), &[7; 32]).unwrap()
-}
-
-fn only(kind: &str) -> Inspector {
-    let config = Config { only: Some(vec![kind.to_owned()]), ..Config::default() };
-    Inspector::new(&config, &[7; 32]).unwrap()
+fn inspector() -> &'static Inspector {
+    static INSPECTOR: std::sync::OnceLock<Inspector> = std::sync::OnceLock::new();
+    INSPECTOR.get_or_init(|| Inspector::new(&Config::default(), &[7; 32]).unwrap())
 }
 
 fn subject(exempt: &'static [&'static str]) -> Subject<'static> {
@@ -27,26 +23,40 @@ fn filter(inspector: &Inspector, value: &Value) -> (Value, Vec<String>) {
 }
 
 fn masked(value: &Value) -> Value {
-    filter(&inspector(), value).0
+    filter(inspector(), value).0
 }
 
 #[test]
 fn every_rule_finds_its_samples_and_nothing_in_its_counterexamples() {
+    let mut wrong = Vec::new();
     for rule in rules::load().unwrap() {
-        let alone = only(rule.kind);
+        let alone = match Inspector::new(
+            &Config { only: Some(vec![rule.kind.to_owned()]), ..Config::default() },
+            &[7; 32],
+        ) {
+            Ok(alone) => alone,
+            Err(e) => {
+                wrong.push(e.to_string());
+                continue;
+            }
+        };
         let key = rule.sample_key();
         for sample in &rule.samples {
             let (value, found) = filter(&alone, &json!({&key: sample.text}));
-            assert!(!value.to_string().contains(&sample.secret), "{}: {}", rule.kind, sample.text);
-            assert_eq!(found, [format!("{} /{key}", rule.kind)]);
+            if value.to_string().contains(&sample.secret) || found != [format!("{} /{key}", rule.kind)] {
+                wrong.push(format!("{}: {} under {key}: {found:?}", rule.kind, sample.text));
+            }
         }
         // A named rule is told where to look; the others look everywhere.
-        let place = if matches!(rule.how, rules::How::Named(_)) { key.as_str() } else { "note" };
+        let place = if matches!(rule.how, rules::How::Named(_)) { key.as_str() } else { "remark" };
         for never in &rule.never {
             let value = json!({place: never});
-            assert_eq!(filter(&alone, &value), (value, vec![]), "{}: {never}", rule.kind);
+            if filter(&alone, &value) != (value, vec![]) {
+                wrong.push(format!("{} in {never}", rule.kind));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -62,11 +72,11 @@ fn values_are_found_wherever_json_can_hold_them() {
         (json!({"text": twice}), "/text#/inner#/to/0"),
         (json!({"text": format!("to {mail}, then on")}), "/text"),
     ] {
-        let (out, found) = filter(&inspector(), &value);
+        let (out, found) = filter(inspector(), &value);
         assert!(!out.to_string().contains("ana.lima"), "{out}");
         assert_eq!(found, [format!("email {pointer}")]);
     }
-    let (out, found) = filter(&inspector(), &json!({mail: 1, "b": 2}));
+    let (out, found) = filter(inspector(), &json!({mail: 1, "b": 2}));
     assert_eq!((out, found), (json!({"[EMAIL]": 1, "b": 2}), vec!["email /[EMAIL]".to_owned()]));
     assert_eq!(masked(&json!({"card": 4_111_111_111_111_111_u64})), json!({"card": "[CREDIT_CARD]"}));
 }

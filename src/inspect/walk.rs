@@ -1,16 +1,17 @@
 //! The walk over one JSON value: every string, number and key, with the names on the way to it.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::digits::whole_number;
-use super::engine::{Around, Leads};
+use super::found::{Around, Leads};
 use super::frame::{Frame, VALUE_NAMES};
 use super::lexer::{Escapes, Lexer, Quoted, Token, is_json};
-use super::pass::{Edit, Named, Pass, Scanned, Sighting, outwards};
-use super::pointer::{Alive, Exempt, push_segment, push_whole_segment};
+use super::pass::{Edit, Named, Pass, Scanned, Seen, outwards};
+use super::place::{Name, Names, Place};
+use super::pointer::{Alive, Exempt, push_segment};
 use super::shifts::{Shifts, unescape};
-use super::words::{Place, Words};
 use super::{Blocked, Limits};
 
 /// Names of ancestors that count as context, beside the own one.
@@ -40,10 +41,16 @@ pub(super) fn walk(
         leads,
         words_at: 0,
         digits_at: 0,
+        runs_at: 0,
         frames: Vec::new(),
         edits: Vec::new(),
+        names: RefCell::default(),
+        seamed: false,
     };
     walk.run()?;
+    if walk.seamed {
+        walk.edits.sort_by_key(|edit| edit.start);
+    }
     Ok(walk.edits)
 }
 
@@ -58,17 +65,21 @@ pub(super) fn holds_json(text: &str, limits: &Limits) -> Result<bool, Blocked> {
     Ok(framed && is_json(text, limits)?)
 }
 
-struct Walk<'w, 'e, 'k> {
-    pass: &'w mut Pass<'e, 'k>,
-    text: &'w str,
+pub(super) struct Walk<'w, 'e, 'k> {
+    pub pass: &'w mut Pass<'e, 'k>,
+    pub text: &'w str,
     exempt: &'w Exempt,
     above: &'w Above,
     leads: Leads,
     /// Leads before these belong to tokens that have been read.
     words_at: usize,
     digits_at: usize,
-    frames: Vec<Frame>,
-    edits: Vec<Edit>,
+    runs_at: usize,
+    pub frames: Vec<Frame>,
+    pub edits: Vec<Edit>,
+    names: RefCell<Names>,
+    /// Edits have been added out of order.
+    pub seamed: bool,
 }
 
 /// A string as it is meant, and how its offsets lie in the text.
@@ -95,12 +106,14 @@ impl<'w> Walk<'w, '_, '_> {
                     Some(alive) => self.frames.push(Frame::object(start, alive)),
                     None => exempt_at = Some(lexer.depth() - 1),
                 },
-                Token::ArrayStart => match self.enter() {
-                    Some(alive) => self.frames.push(Frame::array(alive)),
+                Token::ArrayStart(start) => match self.enter() {
+                    Some(alive) => self.frames.push(Frame::array(start, alive)),
                     None => exempt_at = Some(lexer.depth() - 1),
                 },
                 Token::ObjectEnd | Token::ArrayEnd => {
-                    self.frames.pop();
+                    if let Some(frame) = self.frames.pop() {
+                        self.join(&frame.pieces)?;
+                    }
                 }
                 Token::Key(key) => self.key(key)?,
                 Token::Text(text) => {
@@ -150,7 +163,13 @@ impl<'w> Walk<'w, '_, '_> {
         let digits = digits.get(before..).unwrap_or_default();
         let here = digits.iter().take_while(|lead| **lead < token.end).count();
         self.digits_at += before + here;
-        Leads { words: inside, digits: digits.iter().take(here).copied().collect() }
+        let runs = self.leads.runs.get(self.runs_at..).unwrap_or_default();
+        let passed = runs.iter().take_while(|lead| **lead < token.start).count();
+        let runs = runs.get(passed..).unwrap_or_default();
+        let held = runs.iter().take_while(|lead| **lead < token.end).count();
+        self.runs_at += passed + held;
+        let copied = |leads: &[usize], count: usize| leads.iter().take(count).copied().collect();
+        Leads { words: inside, digits: copied(digits, here), runs: copied(runs, held) }
     }
 
     fn content(&self, quoted: Quoted, mut leads: Leads) -> Content<'w> {
@@ -175,9 +194,15 @@ impl<'w> Walk<'w, '_, '_> {
         let leads = self.leads_in(quoted.start..quoted.end);
         let named = self.may_be_named();
         let plain = quoted.ascii && quoted.escapes < Escapes::Hiding;
-        if plain && named == Named::No && leads.words.is_empty() && leads.digits.is_empty() {
-            return Ok(());
+        let before = self.edits.len();
+        if !plain || named == Named::Maybe || !leads.is_empty() {
+            self.read_string(quoted, leads, named)?;
         }
+        self.keep_piece(quoted, before..self.edits.len());
+        Ok(())
+    }
+
+    fn read_string(&mut self, quoted: Quoted, leads: Leads, named: Named) -> Result<(), Blocked> {
         let content = self.content(quoted, leads);
         if self.descends(&content.text)? {
             let above =
@@ -192,15 +217,15 @@ impl<'w> Walk<'w, '_, '_> {
         }
         let around: Around<'_> = LazyCell::new(Box::new(|| self.place()));
         let scanned = self.pass.scan(&content.text, &content.leads, &around, named)?;
-        if scanned.edits.is_empty() {
+        if scanned.seen.is_empty() {
             return Ok(());
         }
         drop(around);
         let shifts = content.shifts;
         self.pass.unsettled |= scanned.unsettled;
         self.sight(&scanned, (quoted.start, shifts.as_ref()), false);
-        self.edits.extend(outwards(scanned.edits, quoted.start, shifts.as_ref()));
-        self.record(&scanned.values, &self.pointer())
+        self.edits.extend(outwards(scanned.edits(), quoted.start, shifts.as_ref()));
+        self.record(&scanned.seen, &self.pointer())
     }
 
     fn descends(&self, text: &str) -> Result<bool, Blocked> {
@@ -221,26 +246,36 @@ impl<'w> Walk<'w, '_, '_> {
         }
         let literal = self.text.get(start..end).unwrap_or_default();
         let around: Around<'_> = LazyCell::new(Box::new(|| self.place()));
+        let none = Leads::default();
         let by_digits = whole_number(literal).and_then(|digits| {
-            let rule = self.pass.engine.number(&digits, &around, self.pass.on)?;
-            Some((rule, digits.iter().map(|digit| char::from(b'0' + digit)).collect::<String>()))
+            let found = self.pass.engine.number(&digits, &self.pass.scan_of(&digits, &none, &around))?;
+            Some((found, digits))
         });
         let by_name = || {
-            let rule =
+            let found =
                 self.pass.engine.named_number(&around, self.pass.on).filter(|_| named == Named::Maybe)?;
-            Some((rule, literal.to_owned()))
+            Some((found, literal.to_owned()))
         };
-        let Some(found) = by_digits.or_else(by_name) else { return Ok(()) };
+        let Some((found, canonical)) = by_digits.or_else(by_name) else { return Ok(()) };
         drop(around);
-        let mask = self.pass.engine.rule(found.0).map(|rule| rule.mask.as_str()).unwrap_or_default();
-        self.edits.push(Edit { start, end, with: format!("\"{mask}\"") });
-        if self.pass.spots.is_some() {
-            let pointer = Some(self.exact_pointer());
-            let sighting =
-                Sighting { source: start..end, pointer, local: 0..end - start, key: false, rule: found.0 };
-            self.pass.spots.get_or_insert_default().push(sighting);
+        let with = self.pass.operators.replace_number(self.pass.engine, found.rule, &canonical)?;
+        let seen = Seen {
+            start: 0,
+            end: end - start,
+            rule: found.rule,
+            evidence: found.evidence,
+            score: found.score,
+            canonical,
+            decoded: Vec::new(),
+            with: with.clone(),
+            stays: false,
+        };
+        let scanned = Scanned { seen: vec![seen], unsettled: false };
+        self.sight(&scanned, (start, None), false);
+        if self.pass.operators.edits(found.rule) {
+            self.edits.push(Edit { start, end, with });
         }
-        self.record(&[found], &self.pointer())
+        self.record(&scanned.seen, &self.pointer())
     }
 
     fn key(&mut self, quoted: Quoted) -> Result<(), Blocked> {
@@ -248,7 +283,7 @@ impl<'w> Walk<'w, '_, '_> {
         let raw = self.text.get(quoted.start..quoted.end).unwrap_or_default();
         let value_like = VALUE_NAMES.iter().any(|name| raw.eq_ignore_ascii_case(name));
         let plain = quoted.ascii && quoted.escapes < Escapes::Hiding;
-        if plain && leads.words.is_empty() && leads.digits.is_empty() {
+        if plain && leads.is_empty() {
             self.frame(|frame| frame.take_key(quoted, value_like, false));
             return Ok(());
         }
@@ -263,52 +298,16 @@ impl<'w> Walk<'w, '_, '_> {
         let text = text.into_owned();
         self.pass.unsettled |= scanned.unsettled;
         self.frame(|frame| frame.take_key(quoted, value_like, names_secret));
-        if scanned.edits.is_empty() {
+        if scanned.seen.is_empty() {
             return Ok(());
         }
         self.sight(&scanned, (quoted.start, shifts.as_ref()), true);
-        let (source, limits, mut edits) = (self.text, self.pass.limits, scanned.edits);
-        self.frame(|frame| frame.mask_key(&text, &mut edits, (source, limits)));
-        self.edits.extend(outwards(edits, quoted.start, shifts.as_ref()));
-        self.record(&scanned.values, &self.pointer())
-    }
-
-    /// Notes where the findings of one string lie, if anyone asks.
-    fn sight(&mut self, scanned: &Scanned, (start, shifts): (usize, Option<&Shifts>), key: bool) {
-        if self.pass.spots.is_none() {
-            return;
+        let (source, limits, mut edits) = (self.text, self.pass.limits, scanned.edits());
+        if !edits.is_empty() {
+            self.frame(|frame| frame.mask_key(&text, &mut edits, (source, limits)));
+            self.edits.extend(outwards(edits, quoted.start, shifts.as_ref()));
         }
-        let pointer = self.exact_pointer();
-        let at = |here: usize| start + shifts.map_or(here, |shifts| shifts.source(here));
-        let sightings = scanned.edits.iter().zip(&scanned.rules).map(|(edit, rule)| Sighting {
-            source: at(edit.start)..at(edit.end),
-            pointer: Some(pointer.clone()),
-            local: edit.start..edit.end,
-            key,
-            rule: *rule,
-        });
-        self.pass.spots.get_or_insert_default().extend(sightings);
-    }
-
-    /// What was seen in JSON inside a string lies, for this walk, in the string.
-    fn lift(&mut self, from: usize, start: usize, shifts: Option<&Shifts>) {
-        let pointer = self.pass.spots.is_some().then(|| self.exact_pointer());
-        let at = |here: usize| start + shifts.map_or(here, |shifts| shifts.source(here));
-        for sighting in self.pass.spots.iter_mut().flatten().skip(from) {
-            sighting.local = sighting.source.clone();
-            sighting.source = at(sighting.local.start)..at(sighting.local.end);
-            sighting.pointer.clone_from(&pointer);
-            sighting.key = false;
-        }
-    }
-
-    /// The pointer of the present value with whole keys, whatever they hold.
-    fn exact_pointer(&self) -> String {
-        let mut pointer = String::new();
-        for frame in &self.frames {
-            push_whole_segment(&mut pointer, &frame.exact_segment(self.text));
-        }
-        pointer
+        self.record(&scanned.seen, &self.pointer())
     }
 
     fn frame(&mut self, change: impl FnOnce(&mut Frame)) {
@@ -317,10 +316,9 @@ impl<'w> Walk<'w, '_, '_> {
         }
     }
 
-    fn record(&mut self, values: &[(usize, String)], pointer: &str) -> Result<(), Blocked> {
-        for (rule, canonical) in values {
-            let kind = self.pass.engine.rule(*rule).map(|rule| rule.kind).unwrap_or_default();
-            self.pass.ledger.record(kind, pointer.to_owned(), canonical)?;
+    fn record(&mut self, seen: &[Seen], pointer: &str) -> Result<(), Blocked> {
+        for one in seen {
+            self.pass.record(one, pointer)?;
         }
         Ok(())
     }
@@ -328,33 +326,56 @@ impl<'w> Walk<'w, '_, '_> {
     /// Whether the names of this place may make its value a secret; says yes too often rather than too seldom.
     fn may_be_named(&self) -> Named {
         let named = match self.frames.iter().rev().find(|frame| frame.is_object()) {
-            Some(frame) => frame.names_secret || frame.value_like,
-            None => !self.above.place.own.is_empty(),
+            Some(frame) => frame.names_secret || frame.value_like || self.pass.keyed,
+            None => !self.above.place.own.is_empty() || self.frames.len() > 1,
         };
         if named { Named::Maybe } else { Named::No }
     }
 
-    fn place(&self) -> Place {
-        let mut objects = self.frames.iter().rev().filter(|frame| frame.is_object());
-        let Some(nearest) = objects.next() else { return self.above.place.clone() };
-        let labels = nearest.labels(self.text, self.pass.limits);
-        let own = nearest.key_words(self.text);
-        let mut above: Vec<Words> =
-            objects.map(|frame| frame.key_words(self.text)).take(ANCESTORS - 1).collect();
-        let missing = (ANCESTORS - 1).saturating_sub(above.len());
-        above.extend(self.above.place.around.iter().take(missing).cloned());
-        let mut names = vec![own.clone()];
-        if nearest.value_like {
-            names.extend(above.first().cloned());
-            names.extend(labels.iter().cloned());
-        }
-        let mut around = vec![own];
-        around.append(&mut above);
-        around.extend(labels.iter().cloned());
-        Place { around, own: names }
+    fn name(&self, name: &str) -> Rc<Name> {
+        self.names.borrow_mut().get(self.pass.engine.lexicon(), name)
     }
 
-    fn pointer(&self) -> String {
+    fn place(&self) -> Place {
+        let mut objects = self.frames.iter().rev().filter(|frame| frame.is_object());
+        let Some(nearest) = objects.next() else {
+            let mut place = self.above.place.clone();
+            place.own.extend(self.column());
+            return place;
+        };
+        let limits = self.pass.limits;
+        let labels: Vec<Rc<Name>> =
+            nearest.labels(self.text, limits).iter().map(|label| self.name(label)).collect();
+        let mut own = vec![self.name(&nearest.shown_key(self.text))];
+        let mut above: Vec<Rc<Name>> =
+            objects.map(|frame| self.name(&frame.shown_key(self.text))).take(ANCESTORS - 1).collect();
+        let missing = (ANCESTORS - 1).saturating_sub(above.len());
+        above.extend(self.above.place.own.iter().chain(&self.above.place.above).take(missing).cloned());
+        if nearest.value_like {
+            own.extend(above.first().cloned());
+            own.extend(labels.iter().cloned());
+        }
+        own.extend(self.column());
+        above.extend(labels);
+        Place { own, above }
+    }
+
+    /// The title of the column, for a value in a row of rows.
+    fn column(&self) -> Option<Rc<Name>> {
+        let [.., rows, row] = self.frames.as_slice() else { return None };
+        if rows.is_object() || row.is_object() {
+            return None;
+        }
+        let limits = self.pass.limits;
+        let object = self.frames.iter().rev().nth(2).filter(|frame| frame.is_object());
+        let of_object = object.and_then(|object| object.columns(self.text, limits).get(row.present()));
+        let title = of_object.or_else(|| {
+            (rows.present() > 0).then(|| rows.first_row(self.text, limits).get(row.present())).flatten()
+        })?;
+        Some(self.name(title))
+    }
+
+    pub fn pointer(&self) -> String {
         let mut pointer = self.above.pointer.clone();
         for frame in &self.frames {
             push_segment(&mut pointer, &frame.shown_segment(self.text));

@@ -1,95 +1,104 @@
-//! Context: the words of the keys on the way to a value, of its label, and of what stands before it.
+//! Words of names and texts, and masks among them.
 
-/// Bytes before a value in the same text that count as its context.
+/// Characters before a value in the same text that count as its context.
 pub(super) const REACH: usize = 45;
 /// Bytes of a key or label that are read: longer ones are no names.
 const NAME_LIMIT: usize = 96;
 
-/// The words of one name, lower-cased: `socialSecurity_no` is `social`, `security`, `no`.
+/// The words of one text without what separates them, lower-cased and without accents.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Words(Vec<String>);
+pub(super) struct Folded {
+    squashed: String,
+    /// Start and end of each word in `squashed`, and where it ends in the text.
+    words: Vec<(usize, usize, usize)>,
+}
 
-impl Words {
-    /// Splits a key or a label. Masks (`[EMAIL]`) do not count as words.
-    pub fn of_name(name: &str) -> Self {
-        let end = name.floor_char_boundary(NAME_LIMIT);
-        Self::split(name.get(..end).unwrap_or_default())
-    }
-
-    /// Splits the text that stands before byte `at`.
-    pub fn before(text: &str, at: usize) -> Self {
-        let from = text.ceil_char_boundary(at.saturating_sub(REACH));
-        Self::split(text.get(from..at).unwrap_or_default())
-    }
-
-    fn split(text: &str) -> Self {
-        let mut words = Vec::new();
-        let mut rest = text;
-        while let Some(start) = rest.find('[') {
-            let (head, tail) = rest.split_at(start);
-            let mask = mask_length(tail.as_bytes());
-            split_plain(head, &mut words);
-            rest = tail.get(mask.max(1)..).unwrap_or_default();
-        }
-        split_plain(rest, &mut words);
-        Self(words)
-    }
-
-    /// Whether some words in a row, written together, are `phrase` (lower case, no separators).
-    pub fn name(&self, phrase: &str) -> bool {
-        (0..self.0.len()).any(|from| {
-            let mut rest = phrase;
-            for word in self.0.iter().skip(from) {
-                match rest.strip_prefix(word.as_str()) {
-                    Some("") => return true,
-                    Some(more) => rest = more,
-                    None => return false,
-                }
+impl Folded {
+    /// Splits at case and separators: `socialSecurity_no` is `social`, `security`, `no`. Masks (`[EMAIL]`) do not count.
+    pub fn of(text: &str) -> Self {
+        let mut folded = Self { squashed: String::with_capacity(text.len()), words: Vec::with_capacity(12) };
+        let (mut from, mut before) = (0, ' ');
+        let mut letters = text.char_indices().peekable();
+        let mut skip_to = 0;
+        while let Some((at, letter)) = letters.next() {
+            if at < skip_to {
+                continue;
             }
-            false
-        })
+            if letter == '[' {
+                skip_to = at + mask_length(text.as_bytes().get(at..).unwrap_or_default());
+            }
+            let next_is_lower = letters.peek().is_some_and(|(_, next)| next.is_lowercase());
+            let begins = letter.is_uppercase()
+                && (before.is_lowercase()
+                    || before.is_ascii_digit()
+                    || (before.is_uppercase() && next_is_lower));
+            if begins || !letter.is_alphanumeric() {
+                folded.end_word(&mut from, at);
+            }
+            if letter.is_ascii_alphanumeric() {
+                folded.squashed.push(letter.to_ascii_lowercase());
+            } else if letter.is_alphanumeric() {
+                fold_letter(letter, &mut folded.squashed);
+            }
+            before = letter;
+        }
+        folded.end_word(&mut from, text.len());
+        folded
+    }
+
+    fn end_word(&mut self, from: &mut usize, at: usize) {
+        if self.squashed.len() > *from {
+            self.words.push((*from, self.squashed.len(), at));
+            *from = self.squashed.len();
+        }
+    }
+
+    /// All words written together.
+    pub fn squashed(&self) -> &str {
+        &self.squashed
+    }
+
+    pub fn words(&self) -> &[(usize, usize, usize)] {
+        &self.words
+    }
+
+    /// The name of a key or label.
+    pub fn of_name(name: &str) -> Self {
+        Self::of(name.get(..name.floor_char_boundary(NAME_LIMIT)).unwrap_or_default())
     }
 
     /// Whether all words, written together, end with `phrase`.
     pub fn end_with(&self, phrase: &str) -> bool {
-        self.0.concat().ends_with(phrase)
+        self.squashed.ends_with(phrase)
     }
 }
 
-/// The words that say what one value is.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    /// Own key, ancestors, labels.
-    pub around: Vec<Words>,
-    /// The names that are the value's own: its key, or for `{"name": …, "value": …}` the name.
-    pub own: Vec<Words>,
-}
-
-impl Place {
-    pub fn names(&self, phrase: &str) -> bool {
-        self.around.iter().any(|words| words.name(phrase))
-    }
-}
-
-fn split_plain(text: &str, words: &mut Vec<String>) {
-    let mut word = String::new();
-    let mut before = ' ';
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let next_is_lower = letters.peek().is_some_and(|next| next.is_lowercase());
-        let begins = letter.is_uppercase()
-            && (before.is_lowercase() || before.is_ascii_digit() || (before.is_uppercase() && next_is_lower));
-        if (begins || !letter.is_alphanumeric()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+/// Lower case without the accents of Latin letters.
+fn fold_letter(letter: char, out: &mut String) {
+    let plain = match letter {
+        'À'..='Å' | 'à'..='å' | 'Ā'..='ą' => "a",
+        'Æ' | 'æ' => "ae",
+        'Ç' | 'ç' | 'Ć'..='č' => "c",
+        'Ď'..='đ' | 'Ð' | 'ð' => "d",
+        'È'..='Ë' | 'è'..='ë' | 'Ē'..='ě' => "e",
+        'Ĝ'..='ģ' => "g",
+        'Ì'..='Ï' | 'ì'..='ï' | 'Ĩ'..='ı' => "i",
+        'Ĺ'..='ł' => "l",
+        'Ñ' | 'ñ' | 'Ń'..='ň' => "n",
+        'Ò'..='Ö' | 'Ø' | 'ò'..='ö' | 'ø' | 'Ō'..='ő' => "o",
+        'Ŕ'..='ř' => "r",
+        'Ś'..='š' | 'Ș' | 'ș' => "s",
+        'ß' => "ss",
+        'Ţ'..='ŧ' | 'Ț' | 'ț' => "t",
+        'Ù'..='Ü' | 'ù'..='ü' | 'Ũ'..='ų' => "u",
+        'Ý' | 'ý' | 'ÿ' => "y",
+        'Ź'..='ž' => "z",
+        other => {
+            out.extend(other.to_lowercase());
+            return;
         }
-        if letter.is_alphanumeric() {
-            word.extend(letter.to_lowercase());
-        }
-        before = letter;
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
+    };
+    out.push_str(plain);
 }
 
 /// Length of a mask such as `[US_SSN]` or `[EMAIL_2]` at the start of `bytes`; 0 if there is none.
@@ -117,21 +126,22 @@ mod tests {
 
     #[test]
     fn names_are_split_at_case_and_separators() {
-        for (name, phrase) in [
-            ("socialSecurityNumber", "socialsecurity"),
-            ("customer_ssn", "ssn"),
-            ("SSN", "ssn"),
-            ("APIKey", "key"),
-            ("card-number", "cardnumber"),
-            ("us.ssn.last", "ssn"),
-            ("a [EMAIL] card", "acard"),
+        for (name, words) in [
+            ("socialSecurityNumber", "social security number"),
+            ("customer_ssn", "customer ssn"),
+            ("APIKey", "api key"),
+            ("card-number", "card number"),
+            ("a [EMAIL] card", "a card"),
+            ("Numéro d'assuré", "numero d assure"),
+            ("Straße", "strasse"),
         ] {
-            assert!(Words::of_name(name).name(phrase), "{name}");
-        }
-        for (name, phrase) in
-            [("session", "ssn"), ("discard", "card"), ("[CREDIT_CARD]", "card"), ("sn", "ssn")]
-        {
-            assert!(!Words::of_name(name).name(phrase), "{name}");
+            let folded = Folded::of(name);
+            let split: Vec<&str> = folded
+                .words()
+                .iter()
+                .map(|(from, to, _)| folded.squashed().get(*from..*to).unwrap())
+                .collect();
+            assert_eq!(split.join(" "), words, "{name}");
         }
     }
 }

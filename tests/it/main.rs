@@ -25,6 +25,7 @@ mod gateway;
 mod harness;
 mod identity_tokens;
 mod inspect_cli;
+mod inspect_corpus;
 mod interop;
 mod leaks;
 mod obligations;

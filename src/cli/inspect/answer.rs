@@ -40,6 +40,12 @@ struct Span {
     #[serde(rename = "type")]
     kind: String,
     rule: &'static str,
+    /// Between 0 and 1.
+    confidence: f64,
+    evidence: &'static str,
+    /// Encodings that had to be undone, the outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decoded: Vec<&'static str>,
     operator: &'static str,
 }
 
@@ -88,6 +94,9 @@ impl Span {
             end: place.end,
             kind: spot.kind.to_ascii_uppercase(),
             rule: spot.kind,
+            confidence: f64::from(spot.confidence) / 100.0,
+            evidence: spot.evidence,
+            decoded: spot.decoded.clone(),
             operator: spot.operator,
         }
     }

@@ -1,0 +1,245 @@
+//! Which types the words around a value speak of: phrases of all rules in one dictionary.
+
+use std::collections::HashMap;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::Error;
+use super::words::{Folded, REACH};
+
+/// A rule by its index, or one of the topics below.
+pub(super) type Topic = u16;
+/// Words that say that a number is nothing of ours: order, ticket, version.
+pub(super) const NEUTRAL: Topic = u16::MAX;
+/// Words in front of version numbers.
+pub(super) const VERSION: Topic = u16::MAX - 1;
+
+/// Words in a row that one phrase may have.
+const MOST_WORDS: usize = 5;
+/// Bytes between a phrase of two letters and its number.
+const CLOSE: usize = 8;
+/// From this code on scripts are looked through for phrases, not split into words: many of them have no spaces,
+/// others decline their words.
+const FOREIGN: char = '\u{370}';
+
+/// One topic that a text speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub topic: Topic,
+    /// Bytes between the phrase and what follows the text.
+    pub distance: usize,
+    /// Letters of the phrase.
+    pub length: usize,
+}
+
+/// All topics that a text speaks of, each by its nearest phrase.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hits(Vec<Hit>);
+
+impl Hits {
+    /// No topic at all.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub fn get(&self, topic: Topic) -> Option<Hit> {
+        self.0.iter().find(|hit| hit.topic == topic).copied()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether another topic than `topic` lies nearer than `hit`.
+    pub fn nearer(&self, hit: Hit, counts: impl Fn(Topic) -> bool) -> bool {
+        self.0.iter().any(|other| {
+            other.topic != hit.topic && counts(other.topic) && other.distance < hit.distance
+                // Part of the same phrase: `insurance number` in `national insurance number`.
+                && !(other.distance == hit.distance && other.length <= hit.length)
+        })
+    }
+
+    /// Whether the same words, or more of them, say something else: `account number` against `order account number`.
+    pub fn outdone(&self, hit: Hit) -> bool {
+        self.get(NEUTRAL).is_some_and(|neutral| {
+            neutral.distance < hit.distance
+                || (neutral.distance == hit.distance && neutral.length > hit.length)
+        })
+    }
+
+    fn add(&mut self, hit: Hit) {
+        match self.0.iter_mut().find(|known| known.topic == hit.topic) {
+            Some(known) => {
+                if (hit.distance, std::cmp::Reverse(hit.length))
+                    < (known.distance, std::cmp::Reverse(known.length))
+                {
+                    *known = hit;
+                }
+            }
+            None => self.0.push(hit),
+        }
+    }
+}
+
+/// The dictionary.
+pub(super) struct Lexicon {
+    phrases: HashMap<Box<str>, Vec<Topic>>,
+    longest: usize,
+    /// Bits for the first two letters of all phrases: most words begin none.
+    starts: Vec<bool>,
+    foreign: AhoCorasick,
+    foreign_topics: Vec<Vec<Topic>>,
+}
+
+impl Lexicon {
+    pub fn new<'p>(phrases: impl IntoIterator<Item = (&'p str, Topic)>) -> Result<Self, Error> {
+        let mut plain: HashMap<Box<str>, Vec<Topic>> = HashMap::new();
+        let mut foreign: Vec<String> = Vec::new();
+        let mut foreign_topics: Vec<Vec<Topic>> = Vec::new();
+        for (phrase, topic) in phrases {
+            if phrase.chars().any(|letter| letter >= FOREIGN) {
+                let phrase = phrase.to_lowercase();
+                let index = foreign.iter().position(|known| *known == phrase).unwrap_or(foreign.len());
+                if index == foreign.len() {
+                    foreign.push(phrase);
+                    foreign_topics.push(Vec::new());
+                }
+                foreign_topics.get_mut(index).into_iter().for_each(|topics| topics.push(topic));
+            } else {
+                let squashed = Folded::of(phrase).squashed().to_owned();
+                plain.entry(squashed.into()).or_default().push(topic);
+            }
+        }
+        let mut starts = vec![false; 1 << 16];
+        for phrase in plain.keys() {
+            starts.get_mut(start(phrase)).into_iter().for_each(|bit| *bit = true);
+        }
+        let foreign = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(&foreign)
+            .map_err(|source| Error::Automaton { source })?;
+        let longest = plain.keys().map(|phrase| phrase.len()).max().unwrap_or(0);
+        Ok(Self { phrases: plain, longest, starts, foreign, foreign_topics })
+    }
+
+    /// What the text that ends at `at` speaks of, as far back as context reaches.
+    pub fn before(&self, text: &str, at: usize) -> Hits {
+        self.of(near(text, at))
+    }
+
+    /// What a name (a key, a label, a column) speaks of.
+    pub fn name(&self, name: &str) -> Hits {
+        let mut hits = self.of(name);
+        // Names may be written together: `customerssn`, `nhsnumber`.
+        let folded = Folded::of(name);
+        if let [(from, to, _)] = folded.words()
+            && let Some(word) = folded.squashed().get(*from..*to)
+        {
+            for (cut, _) in word.char_indices().skip(1).filter(|(cut, _)| word.len() - cut >= 5 || *cut >= 5)
+            {
+                let (head, tail) = word.split_at(cut);
+                for (part, enough) in [(head, cut >= 5), (tail, word.len() - cut >= 5)] {
+                    for topic in self.phrases.get(part).filter(|_| enough).into_iter().flatten() {
+                        hits.add(Hit { topic: *topic, distance: 0, length: part.len() });
+                    }
+                }
+            }
+        }
+        hits
+    }
+
+    fn of(&self, text: &str) -> Hits {
+        let mut hits = Hits::default();
+        let folded = Folded::of(text);
+        let words = folded.words();
+        for (index, &(from, _, _)) in words.iter().enumerate() {
+            let begins = folded
+                .squashed()
+                .get(from..)
+                .is_some_and(|rest| self.starts.get(start(rest)).copied().unwrap_or(false));
+            if !begins {
+                continue;
+            }
+            for &(_, to, end) in words.iter().skip(index).take(MOST_WORDS) {
+                if to - from > self.longest {
+                    break;
+                }
+                let Some(phrase) = folded.squashed().get(from..to) else { continue };
+                // Two letters mean something only right before a number.
+                if phrase.len() <= 2 && text.len() - end > CLOSE {
+                    continue;
+                }
+                for topic in self.phrases.get(phrase).into_iter().flatten() {
+                    hits.add(Hit { topic: *topic, distance: text.len() - end, length: phrase.len() });
+                }
+            }
+        }
+        if !text.is_ascii() {
+            let lower = text.to_lowercase();
+            for found in self.foreign.find_overlapping_iter(&lower) {
+                for topic in self.foreign_topics.get(found.pattern().as_usize()).into_iter().flatten() {
+                    let distance = lower.len().saturating_sub(found.end());
+                    hits.add(Hit { topic: *topic, distance, length: found.len() });
+                }
+            }
+        }
+        hits
+    }
+}
+
+fn start(phrase: &str) -> usize {
+    let mut bytes = phrase.bytes();
+    usize::from(bytes.next().unwrap_or(0)) << 8 | usize::from(bytes.next().unwrap_or(0))
+}
+
+/// The part of a text before `at` that is its context: some characters of the same line; a value alone on its line
+/// has the line before it too.
+pub(super) fn near(text: &str, at: usize) -> &str {
+    let floor = text.ceil_char_boundary(at.saturating_sub(REACH * 4));
+    let head = text.get(floor..at).unwrap_or_default();
+    let mut start = head.len();
+    let mut seen_word = false;
+    let mut lines = 0;
+    for (count, (offset, letter)) in head.char_indices().rev().enumerate() {
+        if letter == '\n' {
+            lines += 1;
+            if seen_word || lines > 2 {
+                break;
+            }
+        }
+        if count >= REACH {
+            break;
+        }
+        seen_word |= letter.is_alphanumeric();
+        start = offset;
+    }
+    head.get(start..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_phrase_counts_and_scripts_without_spaces_are_searched() {
+        let lexicon = Lexicon::new([
+            ("social security number", 1),
+            ("order", NEUTRAL),
+            ("sécurité sociale", 2),
+            ("身份证", 3),
+            ("паспорт", 4),
+        ])
+        .unwrap();
+        let hits = lexicon.before("her social security number is ", 30);
+        assert!(hits.get(1).is_some() && hits.get(2).is_none());
+        let both = lexicon.before("social security number, order ", 30);
+        assert!(both.outdone(both.get(1).unwrap()));
+        assert!(lexicon.name("socialSecurityNumber").get(1).is_some());
+        assert!(lexicon.name("SECURITE_SOCIALE").get(2).is_some());
+        assert!(lexicon.name("customersocialsecuritynumber").get(1).is_some());
+        assert!(lexicon.name("他的身份证号码为").get(3).is_some());
+        assert!(lexicon.name("номер паспорта").get(4).is_some());
+        let text = "social security number\nfiled today\n";
+        assert!(lexicon.before(text, text.len()).is_empty());
+    }
+}

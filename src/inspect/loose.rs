@@ -1,0 +1,101 @@
+//! Digits with more between them than any form has: `4 1 1 1 …`, `4-1-1-1-…`, `4111_1111_1111_1111`.
+
+use super::digits::{before, is_word};
+
+/// Digits of the longest number that is read so.
+const MOST: usize = 19;
+/// Bytes between two groups.
+const GAP: usize = 3;
+
+/// Digits that belong together, and where they stand.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub digits: Vec<u8>,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// The groups from `at` on, if they are spelled digit by digit, or in equal groups with one sign between them.
+pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
+    if is_word(before(bytes, at)) {
+        return None;
+    }
+    let first = group(bytes, at);
+    // Whole numbers in a row are lists, not one number.
+    if !(1..=6).contains(&first) {
+        return None;
+    }
+    let mut digits = bytes.get(at..at + first)?.to_vec();
+    let mut end = at + first;
+    let mut join: Option<&[u8]> = None;
+    let (mut groups, mut mixed) = (1, false);
+    while digits.len() <= MOST {
+        let width = gap(bytes, end);
+        let length = group(bytes, end + width);
+        if width == 0 || length == 0 {
+            break;
+        }
+        let sign = bytes.get(end..end + width)?;
+        // One by one any sign will do; groups must be alike and joined alike, but the last may be shorter.
+        let alike = join.is_none_or(|join| join == sign);
+        mixed |= !alike;
+        if length > first || (first > 1 && first != 4 && !alike) {
+            return None;
+        }
+        join = Some(sign);
+        digits.extend(bytes.get(end + width..end + width + length)?);
+        end += width + length;
+        groups += 1;
+        if length < first {
+            break;
+        }
+    }
+    let complete = gap(bytes, end) == 0 || group(bytes, end + gap(bytes, end)) == 0;
+    let usual = first > 1 && !mixed && matches!(join, Some(b" " | b"-" | b"."));
+    let fits = groups >= if first == 1 { 9 } else { 2 } && (8..=MOST).contains(&digits.len());
+    (fits && complete && !usual && !is_word(bytes.get(end))).then_some(Run { digits, start: at, end })
+}
+
+fn group(bytes: &[u8], at: usize) -> usize {
+    bytes.get(at..).unwrap_or_default().iter().take(7).take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+fn gap(bytes: &[u8], at: usize) -> usize {
+    let sign = |byte: &&u8| {
+        matches!(
+            byte,
+            b' ' | b'-'
+                | b'.'
+                | b'_'
+                | b'/'
+                | b','
+                | b':'
+                | b'|'
+                | b'*'
+                | b'~'
+                | b'\t'
+                | b'+'
+                | b'\n'
+                | b'\\'
+        )
+    };
+    bytes.get(at..).unwrap_or_default().iter().take(GAP + 1).take_while(sign).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelled_digits_are_read_together_and_lists_are_not() {
+        for text in ["4 1 1 1 1 1 1 1 1 1", "4-1-1-1-1-1-1-1-1-1", "4 - 1 - 1 - 1 1 1 1 1 1 1", "41111_11111"]
+        {
+            let run = run(text.as_bytes(), 0).unwrap();
+            assert_eq!((run.digits.as_slice(), run.end), (&b"4111111111"[..], text.len()), "{text}");
+        }
+        assert_eq!(run(b"4111-1111 1111.1111", 0).map(|run| run.end), Some(19));
+        for text in ["4111 1111", "1 2 3", "12, 34, 5", "123456789", "1, 22, 333", "4 1 1 1 1 1 1 1 1 1x"] {
+            assert_eq!(run(text.as_bytes(), 0), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The digit-driven pass: at each run of digits the shapes that begin there, and the types with code of their own.
+
+use super::Error;
+use super::checks::Check;
+use super::context::Lexicon;
+use super::digits::{after_country, before, is_word};
+use super::engine::{Engine, Scan};
+use super::found::{Evidence, Found};
+use super::rules::{Forms, How, Rule, Scanner};
+use super::shapes::{LONGEST, Shapes};
+use super::surroundings::{Surroundings, nearness, topic_of};
+use super::{crypto, dates, loose, net, phone, scanners};
+
+/// What numbers there are, ready to match.
+pub(super) struct Numbers {
+    shapes: Shapes,
+    /// By template, its rule and whether it fires by itself.
+    forms: Vec<(usize, bool)>,
+    scanners: Vec<(usize, Scanner)>,
+    pub lexicon: Lexicon,
+}
+
+/// One number that is looked at.
+struct Candidate<'c> {
+    rule: usize,
+    start: usize,
+    end: usize,
+    alone: bool,
+    value: &'c [u8],
+}
+
+impl Numbers {
+    pub fn new(rules: &[Rule], lexicon: Lexicon) -> Result<Self, Error> {
+        let mut templates = Vec::new();
+        let mut forms = Vec::new();
+        let mut scanners = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            if let Some(own) = rule.forms() {
+                for (kind, alone) in [(&own.alone, true), (&own.context, false)] {
+                    templates.extend(kind.iter().cloned());
+                    forms.extend(kind.iter().map(|_| (index, alone)));
+                }
+            }
+            if let How::Scanner(scanner) = rule.how {
+                scanners.push((index, scanner));
+            }
+        }
+        let shapes = Shapes::new(&templates).ok_or(Error::Shapes)?;
+        Ok(Self { shapes, forms, scanners, lexicon })
+    }
+
+    /// What the digits of one text are part of.
+    pub fn scan(&self, engine: &Engine, scan: &Scan<'_, '_>, found: &mut Vec<Found>) {
+        let bytes = scan.text.as_bytes();
+        let mut around = Surroundings::new(scan, &self.lexicon);
+        let mut last = usize::MAX;
+        let mut loose_until = 0;
+        for &lead in scan.digits {
+            let start = token_start(bytes, lead);
+            if start != last {
+                last = start;
+                self.shaped(engine, bytes, start, &mut around, found);
+                if let Some(group) = letters_before(bytes, start) {
+                    self.shaped(engine, bytes, group, &mut around, found);
+                }
+                self.addresses(engine, (start, lead), &mut around, found);
+            }
+            if lead >= loose_until {
+                loose_until = self.loosely(engine, bytes, lead, &mut around, found);
+            }
+            self.coded(engine, (start, lead), &mut around, found);
+        }
+    }
+
+    /// Every shape that begins at `start`.
+    fn shaped(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        start: usize,
+        around: &mut Surroundings<'_, '_>,
+        found: &mut Vec<Found>,
+    ) {
+        if is_word(before(bytes, start)) {
+            return;
+        }
+        self.shapes.at(bytes, start, |template, end| {
+            if is_word(bytes.get(end)) {
+                return;
+            }
+            let Some(&(rule, alone)) = self.forms.get(template) else { return };
+            let mut buffer = [0u8; LONGEST];
+            let Some(value) = letters_and_digits(bytes, (start, end), &mut buffer) else { return };
+            found.extend(judge(engine, around, &Candidate { rule, start, end, alone, value }));
+        });
+    }
+
+    /// Digits spelled one by one or with unusual signs between them: the same shapes, written together.
+    fn loosely(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        lead: usize,
+        around: &mut Surroundings<'_, '_>,
+        found: &mut Vec<Found>,
+    ) -> usize {
+        let Some(run) = loose::run(bytes, lead) else { return lead };
+        self.shapes.at(&run.digits, 0, |template, end| {
+            let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == run.digits.len()) else {
+                return;
+            };
+            let strong =
+                engine.rule(rule).and_then(Rule::forms).is_some_and(|forms| forms.check.strength() >= 40);
+            if strong || !alone {
+                let candidate = Candidate { rule, start: run.start, end: run.end, alone, value: &run.digits };
+                found.extend(judge(engine, around, &candidate).filter(|_| !Surroundings::weak(engine, rule)));
+            }
+        });
+        run.end
+    }
+
+    /// Types whose words hold digits anywhere: addresses of networks and of cryptocurrencies.
+    fn addresses(
+        &self,
+        engine: &Engine,
+        (start, lead): (usize, usize),
+        around: &mut Surroundings<'_, '_>,
+        found: &mut Vec<Found>,
+    ) {
+        let bytes = around.scan.text.as_bytes();
+        for &(rule, scanner) in self.scanners.iter().filter(|(rule, _)| around.scan.is_on(*rule)) {
+            let hit = match scanner {
+                Scanner::Crypto => {
+                    let length = bytes
+                        .get(start..)
+                        .unwrap_or_default()
+                        .iter()
+                        .take(91)
+                        .take_while(|b| b.is_ascii_alphanumeric())
+                        .count();
+                    let word = bytes.get(start..start + length).unwrap_or_default();
+                    let fits = length >= 26 && !is_word(before(bytes, start)) && crypto::address(word);
+                    fits.then_some((start, start + length, Evidence::Validator, 750))
+                }
+                Scanner::MacAddress => {
+                    net::mac(bytes, lead).map(|(from, to)| (from, to, Evidence::Prefix, 640))
+                }
+                Scanner::IpAddress => net::ip(bytes, lead)
+                    .filter(|address| around.tells_address(topic_of(rule), address.start, address.doubtful))
+                    .map(|address| (address.start, address.end, Evidence::Validator, 620)),
+                Scanner::DiscordToken => {
+                    scanners::discord_token(bytes, start).map(|(from, to)| (from, to, Evidence::Prefix, 900))
+                }
+                Scanner::VaultToken => {
+                    scanners::vault_token(bytes, start).map(|(from, to)| (from, to, Evidence::Prefix, 900))
+                }
+                Scanner::BasicCredentials
+                | Scanner::DateOfBirth
+                | Scanner::Email
+                | Scanner::Iban
+                | Scanner::Jwt
+                | Scanner::Phone
+                | Scanner::PrivateKey
+                | Scanner::SwiftBic => None,
+            };
+            found.extend(
+                hit.map(|(start, end, evidence, score)| Found::new(rule, (start, end), evidence, score)),
+            );
+        }
+        let _ = engine;
+    }
+
+    /// Types that begin with the digits at `lead`.
+    fn coded(
+        &self,
+        engine: &Engine,
+        (start, lead): (usize, usize),
+        around: &mut Surroundings<'_, '_>,
+        found: &mut Vec<Found>,
+    ) {
+        let text = around.scan.text;
+        let bytes = text.as_bytes();
+        for &(rule, scanner) in self.scanners.iter().filter(|(rule, _)| around.scan.is_on(*rule)) {
+            match scanner {
+                Scanner::Iban if after_country(bytes, lead) => {
+                    let iban = scanners::iban(bytes, lead);
+                    found.extend(iban.map(|span| Found::new(rule, span, Evidence::Validator, 850)));
+                }
+                Scanner::Phone if start == lead => {
+                    let Some(phone) = phone::phone(bytes, lead) else { continue };
+                    let context = around.context(engine, rule, phone.start, phone.end);
+                    let score = match (phone.alone, context) {
+                        (_, Some(hit)) => 560 + nearness(hit),
+                        (true, None) if !around.neutral(phone.start) => 500,
+                        (true | false, None) => continue,
+                    };
+                    let evidence = if phone.alone { Evidence::Validator } else { Evidence::Context };
+                    found.push(Found::new(rule, (phone.start, phone.end), evidence, score));
+                }
+                Scanner::DateOfBirth if start == lead => {
+                    let Some((from, to)) = dates::date(text, lead) else { continue };
+                    if let Some(hit) = around.context(engine, rule, from, to) {
+                        found.push(Found::new(rule, (from, to), Evidence::Context, 560 + nearness(hit)));
+                    }
+                }
+                Scanner::BasicCredentials
+                | Scanner::Crypto
+                | Scanner::DateOfBirth
+                | Scanner::Email
+                | Scanner::Iban
+                | Scanner::IpAddress
+                | Scanner::Jwt
+                | Scanner::MacAddress
+                | Scanner::Phone
+                | Scanner::PrivateKey
+                | Scanner::DiscordToken
+                | Scanner::SwiftBic
+                | Scanner::VaultToken => {}
+            }
+        }
+    }
+
+    /// Codes of banks hold no digits: all words in capitals of a text that speaks of them are looked at.
+    pub fn bank_codes(&self, engine: &Engine, rule: usize, scan: &Scan<'_, '_>, found: &mut Vec<Found>) {
+        let mut around = Surroundings::new(scan, &self.lexicon);
+        let bytes = scan.text.as_bytes();
+        let mut at = 0;
+        while let Some(skip) =
+            bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_alphanumeric))
+        {
+            let start = at + skip;
+            let length =
+                bytes.get(start..).unwrap_or_default().iter().take_while(|byte| is_word(Some(byte))).count();
+            at = start + length;
+            let word = bytes.get(start..at).unwrap_or_default();
+            if Check::SwiftBic.passes(word)
+                && let Some(hit) = around.context(engine, rule, start, at)
+            {
+                found.push(Found::new(rule, (start, at), Evidence::Context, 440 + nearness(hit)));
+            }
+        }
+    }
+
+    /// The rule that the digits of a JSON number satisfy as a whole.
+    pub fn number(&self, engine: &Engine, digits: &str, scan: &Scan<'_, '_>) -> Option<Found> {
+        let mut around = Surroundings::new(scan, &self.lexicon);
+        let mut found: Vec<Found> = Vec::new();
+        self.shapes.at(digits.as_bytes(), 0, |template, end| {
+            if let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == digits.len()) {
+                let candidate = Candidate { rule, start: 0, end, alone, value: digits.as_bytes() };
+                found.extend(judge(engine, &mut around, &candidate));
+            }
+        });
+        for &(rule, scanner) in self.scanners.iter().filter(|(rule, _)| scan.is_on(*rule)) {
+            let fits = match scanner {
+                Scanner::Phone => (7..=15).contains(&digits.len()),
+                Scanner::DateOfBirth => digits.len() == 8 && dates::date(digits, 0).is_some(),
+                Scanner::BasicCredentials
+                | Scanner::Crypto
+                | Scanner::Email
+                | Scanner::Iban
+                | Scanner::IpAddress
+                | Scanner::Jwt
+                | Scanner::MacAddress
+                | Scanner::PrivateKey
+                | Scanner::DiscordToken
+                | Scanner::SwiftBic
+                | Scanner::VaultToken => false,
+            };
+            if fits && let Some(hit) = around.context(engine, rule, 0, digits.len()) {
+                found.push(Found::new(rule, (0, digits.len()), Evidence::Context, 560 + nearness(hit)));
+            }
+        }
+        found.into_iter().max_by_key(|one| one.score)
+    }
+}
+
+/// Whether a candidate is a finding: its check, and the words around it.
+fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candidate<'_>) -> Option<Found> {
+    let Candidate { rule: index, start, end, alone, value } = *candidate;
+    let rule = engine.rule(index).filter(|_| around.scan.is_on(index))?;
+    let forms = rule.forms()?;
+    if !(forms.check.passes(value) && spelled(forms, around.scan.text.as_bytes(), (start, end))) {
+        return None;
+    }
+    let clear = clear(around.scan.text.as_bytes(), (start, end));
+    let strength = forms.check.strength();
+    let context = (clear || strength >= 40).then(|| around.context(engine, index, start, end)).flatten();
+    let score = match context {
+        Some(hit) => 420 + strength + nearness(hit),
+        None if alone && clear => {
+            let bare = end - start == value.len() && value.iter().all(u8::is_ascii_digit);
+            if bare && strength < 70 && around.neutral(start) {
+                return None;
+            }
+            400 + strength
+        }
+        None => return None,
+    };
+    let evidence =
+        if forms.check == Check::Shape || forms.weak { Evidence::Context } else { Evidence::Validator };
+    Some(Found::new(index, (start, end), evidence, score))
+}
+
+/// Letters stand in capitals, or all of them small where that is usual.
+fn spelled(forms: &Forms, bytes: &[u8], (start, end): (usize, usize)) -> bool {
+    let letters = bytes.get(start..end).unwrap_or_default();
+    forms.any_case
+        || !letters.iter().any(u8::is_ascii_lowercase)
+        || !letters.iter().any(u8::is_ascii_uppercase)
+}
+
+/// Where the word of letters and digits begins that holds the byte at `at`.
+fn token_start(bytes: &[u8], at: usize) -> usize {
+    let back = bytes.get(..at).unwrap_or_default().iter().rev().take(LONGEST * 2);
+    at - back.take_while(|byte| byte.is_ascii_alphanumeric()).count()
+}
+
+/// Up to five letters that stand before a word, with a space, hyphen or dot between: `AB 12 34 56 C`.
+fn letters_before(bytes: &[u8], start: usize) -> Option<usize> {
+    if !matches!(before(bytes, start), Some(b' ' | b'-' | b'.' | b'/')) {
+        return None;
+    }
+    let letters =
+        bytes.get(..start - 1)?.iter().rev().take(6).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    (1..=5).contains(&letters).then(|| start - 1 - letters)
+}
+
+fn letters_and_digits<'b>(
+    bytes: &[u8],
+    (start, end): (usize, usize),
+    buffer: &'b mut [u8; LONGEST],
+) -> Option<&'b [u8]> {
+    let mut length = 0;
+    for byte in bytes.get(start..end)?.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+        *buffer.get_mut(length)? = byte.to_ascii_uppercase();
+        length += 1;
+    }
+    buffer.get(..length)
+}
+
+/// Nothing on either side suggests that it is part of something longer.
+fn clear(bytes: &[u8], (start, end): (usize, usize)) -> bool {
+    let word = |byte: Option<&u8>| is_word(byte);
+    let left = match before(bytes, start) {
+        Some(b'+') => false,
+        Some(b'-' | b'.' | b'/') => !word(start.checked_sub(2).and_then(|at| bytes.get(at))),
+        _ => true,
+    };
+    let right = match bytes.get(end) {
+        Some(b'-' | b'.' | b'/') => !word(bytes.get(end + 1)),
+        _ => true,
+    };
+    left && right
+}

@@ -1,0 +1,105 @@
+//! What stands around the numbers of one text: words before them, titles of columns, keys.
+
+use std::cell::OnceCell;
+
+use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic, VERSION};
+use super::engine::{Engine, Scan};
+use super::rules::{How, Rule, Scanner};
+use super::tables;
+
+const EMPTY: &Hits = &Hits::new();
+
+/// What stands around numbers of one text, read when first asked for.
+pub(super) struct Surroundings<'s, 'a> {
+    pub scan: &'s Scan<'s, 'a>,
+    lexicon: &'s Lexicon,
+    /// The start whose words were read last, and their topics.
+    last: Option<(usize, Hits)>,
+    tables: OnceCell<tables::Tables>,
+}
+
+impl<'s, 'a> Surroundings<'s, 'a> {
+    pub fn new(scan: &'s Scan<'s, 'a>, lexicon: &'s Lexicon) -> Self {
+        Self { scan, lexicon, last: None, tables: OnceCell::new() }
+    }
+}
+
+impl Surroundings<'_, '_> {
+    /// The words before `start`.
+    pub fn near(&mut self, start: usize) -> &Hits {
+        let known = self.last.as_ref().is_some_and(|(at, _)| *at == start);
+        if !known {
+            self.last = Some((start, self.lexicon.before(self.scan.text, start)));
+        }
+        self.last.as_ref().map_or(EMPTY, |(_, hits)| hits)
+    }
+
+    pub fn weak(engine: &Engine, rule: usize) -> bool {
+        engine.rule(rule).and_then(Rule::forms).is_some_and(|forms| forms.weak)
+    }
+
+    /// Whether something says that a value is of this rule: the words before it, its column, its key.
+    pub fn context(&mut self, engine: &Engine, rule: usize, start: usize, end: usize) -> Option<Hit> {
+        let topic = topic_of(rule);
+        let dated = engine
+            .rule(rule)
+            .is_some_and(|rule| matches!(rule.how, How::Scanner(Scanner::DateOfBirth | Scanner::Phone)));
+        let weak = dated || Self::weak(engine, rule);
+        let other = |other: Topic| other != VERSION;
+        let near = self.near(start);
+        if let Some(hit) = near.get(topic) {
+            let outbid = near.outdone(hit) || (weak && near.nearer(hit, other));
+            return (!outbid).then_some(hit);
+        }
+        let says_else = near.get(NEUTRAL).is_some() || (weak && !near.is_empty());
+        if let Some(column) = self.column(start) {
+            let hits = self.lexicon.name(&column);
+            if let Some(hit) = hits.get(topic).filter(|hit| !hits.outdone(*hit)) {
+                return Some(hit);
+            }
+        }
+        if says_else {
+            return None;
+        }
+        // The key of a long text speaks of no number in it.
+        let short = self.scan.text.trim().len() <= (end - start) * 2 + 16;
+        self.scan.around.speaks_of(topic, weak).filter(|_| short || !weak)
+    }
+
+    /// The title of the column in which a value of a table stands.
+    fn column(&self, start: usize) -> Option<String> {
+        let text = self.scan.text;
+        self.tables.get_or_init(|| tables::Tables::read(text)).column(text, start)
+    }
+
+    /// Whether the words before, the column or the key say that a number is none of ours.
+    pub fn neutral(&mut self, start: usize) -> bool {
+        self.near(start).get(NEUTRAL).is_some()
+            || self.scan.around.neutral()
+            || self.column(start).is_some_and(|column| self.lexicon.name(&column).get(NEUTRAL).is_some())
+    }
+
+    pub fn tells_address(&mut self, topic: Topic, start: usize, doubtful: bool) -> bool {
+        let near = self.near(start);
+        let version = near.get(VERSION);
+        match near.get(topic) {
+            Some(hit) => version.is_none_or(|version| hit.distance <= version.distance),
+            None => {
+                version.is_none()
+                    && !doubtful
+                    && self.scan.around.own.iter().all(|name| name.hits.get(VERSION).is_none())
+            }
+        }
+    }
+}
+
+/// How near and how telling the words are, as a part of a score.
+pub(super) fn nearness(hit: Hit) -> u32 {
+    let distance = u32::try_from(hit.distance.min(60)).unwrap_or(60);
+    100 + (60 - distance) + u32::try_from(hit.length.min(30)).unwrap_or(0)
+}
+
+/// The topic of a rule.
+pub(super) fn topic_of(rule: usize) -> Topic {
+    Topic::try_from(rule).unwrap_or(NEUTRAL)
+}
