@@ -219,7 +219,7 @@ mod tests {
             "INSERT INTO t (name, ssn, city) VALUES ('a', 'b', 'c'),\n ('Li, Al', 'VALUE', 'Rome');",
             "Report\n\nname,ssn\nBo,1\nAl,VALUE",
         ] {
-            let at = text.find("VALUE").unwrap();
+            let at = text.rfind("VALUE").unwrap();
             assert_eq!(Tables::read(text).column(text, at).as_deref(), Some("ssn"), "{text}");
         }
         for text in ["Dear all, thanks\nand VALUE, bye", "1,2,3\n4,VALUE,6"] {
