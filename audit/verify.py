@@ -16,7 +16,8 @@ import uuid
 
 KINDS = {
     "log.genesis": 0, "log.open": 1, "log.close": 2, "log.heartbeat": 3, "call.intent": 10, "call.outcome": 11,
-    "call.denied": 12, "call.indeterminate": 13, "call.answered": 14, "policy.change": 20, "config.change": 21,
+    "call.denied": 12, "call.indeterminate": 13, "call.answered": 14, "call.question": 15,
+    "call.reply": 16, "call.question_denied": 17, "call.lapsed": 18, "policy.change": 20, "config.change": 21,
     "catalog.drift": 22, "key.rotate": 23, "audit.query": 30, "audit.export": 31, "payload.read": 32, "erase": 33,
     "hold.set": 34, "hold.release": 35, "anchor.ok": 36, "anchor.fail": 37, "audit.failure": 40,
     "audit.recovered": 41, "auth.failed": 50, "request.refused": 51, "approval.granted": 60,

@@ -41,6 +41,7 @@ pub(super) fn target(id: &str, server: &Server, response_bytes: usize) -> Target
         session: match server.session {
             config::Session::Shared => SessionMode::Shared,
             config::Session::PerPrincipal => SessionMode::PerPrincipal,
+            config::Session::PerRequest => SessionMode::PerRequest,
         },
         call_timeout: server.timeout,
         start_timeout: server.start_timeout,

@@ -3,12 +3,15 @@
 use super::{StartError, backends};
 use crate::config::{self, Config};
 use crate::tls::ClientTls;
-use crate::upstream::{Endpoint, Event, Upstream};
+use crate::upstream::{Endpoint, Event, News, Upstream};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::task::TaskTracker;
+
+/// Where backends tell what they have to tell: of themselves, and of resources and tasks.
+pub(super) type Channels = (mpsc::UnboundedSender<Event>, broadcast::Sender<News>);
 
 /// One client for all backends: pooled connections, no redirects (a redirect could leave the allow-listed
 /// host), no proxies from the environment.
@@ -33,7 +36,7 @@ pub(super) fn connect(
     running: &HashMap<String, Arc<Upstream>>,
     http: &reqwest::Client,
     tracker: &TaskTracker,
-    events: &mpsc::UnboundedSender<Event>,
+    events: &Channels,
 ) -> Result<HashMap<String, Arc<Upstream>>, StartError> {
     let enabled = config.mcp_servers.iter().filter(|(_, server)| !server.disabled);
     let start = |(id, server): (&config::ServerId, &config::Server)| {

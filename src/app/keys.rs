@@ -11,6 +11,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub(super) struct Keys {
     commitment: [u8; 32],
+    handles: [u8; 32],
     origin: String,
 }
 
@@ -28,19 +29,8 @@ impl Keys {
             move |source| StartError::Data { path, source }
         };
         fs::create_dir_all(folder).map_err(failed(folder))?;
-        let path = folder.join("commitment.key");
-        let commitment = match fs::read(&path) {
-            Ok(bytes) => bytes.try_into().map_err(|_| StartError::Data {
-                path: path.clone(),
-                source: std::io::Error::other("it does not hold 32 bytes"),
-            })?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let key: [u8; 32] = generate(&SystemRandom::new()).map_err(|_| StartError::Random)?.expose();
-                write_new(&path, &key).map_err(failed(&path))?;
-                key
-            }
-            Err(e) => return Err(failed(&path)(e)),
-        };
+        let commitment = secret(&folder.join("commitment.key"))?;
+        let handles = secret(&folder.join("handles.key"))?;
         let path = folder.join("origin");
         let origin = match fs::read_to_string(&path) {
             Ok(origin) => origin.trim().to_owned(),
@@ -51,12 +41,12 @@ impl Keys {
             }
             Err(e) => return Err(failed(&path)(e)),
         };
-        Ok(Self { commitment, origin })
+        Ok(Self { commitment, handles, origin })
     }
 
     /// Keys that are written nowhere, for a trial.
     pub(super) fn throwaway() -> Self {
-        Self { commitment: [0; 32], origin: "sealgate/audit/trial".into() }
+        Self { commitment: [0; 32], handles: [0; 32], origin: "sealgate/audit/trial".into() }
     }
 
     /// The key of the commitments to what was removed.
@@ -64,9 +54,28 @@ impl Keys {
         &self.commitment
     }
 
+    /// The secret behind the handles that agents are given.
+    pub(super) fn handles(&self) -> &[u8] {
+        &self.handles
+    }
+
     /// The name of this log among all logs.
     pub(super) fn origin(&self) -> &str {
         &self.origin
+    }
+}
+
+/// The 32 random bytes of a file, which is made where there is none.
+fn secret(path: &Path) -> Result<[u8; 32], StartError> {
+    let failed = |source| StartError::Data { path: path.to_owned(), source };
+    match fs::read(path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| failed(std::io::Error::other("it does not hold 32 bytes"))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let key: [u8; 32] = generate(&SystemRandom::new()).map_err(|_| StartError::Random)?.expose();
+            write_new(path, &key).map_err(failed)?;
+            Ok(key)
+        }
+        Err(e) => Err(failed(e)),
     }
 }
 

@@ -5,6 +5,7 @@ mod connect;
 mod keys;
 mod listeners;
 mod notices;
+mod problems;
 mod registry;
 mod report;
 mod status;
@@ -19,7 +20,7 @@ use crate::approval::Approvals;
 use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
-use crate::gateway::{Duties, Gateway};
+use crate::gateway::{Duties, Gateway, Seals};
 use crate::http::{Edge, Limits, Origins, Parts, routes};
 use crate::identity::Tokens;
 use crate::inspect::Inspector;
@@ -34,6 +35,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How often parked calls that nobody came back for are looked for.
+const LAPSE: Duration = Duration::from_secs(1);
 /// How often idle sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 /// How long tasks may take to end after a stop.
@@ -101,6 +104,7 @@ pub struct App {
     /// Where health and metrics are.
     pub admin: SocketAddr,
     registry: Arc<Registry>,
+    gateway: Arc<Gateway>,
     log: Log,
     tracker: TaskTracker,
     listeners: TaskTracker,
@@ -123,6 +127,7 @@ impl App {
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
         let Listeners { agents, admin, addresses, certificates } = Listeners::bind(&config).await?;
         let cursors = CursorKey::random().ok_or(StartError::Random)?;
+        let seals = Seals::new(keys.handles());
 
         let approvals = Arc::new(Approvals::open(&config.data_dir, keys.commitment(), clock.clone())?);
         let (registry, rules) = Registry::start(&config, file, inspector, keys, (&tracker, &metrics)).await?;
@@ -134,18 +139,21 @@ impl App {
         courier.run(waiting, &tracker, closing.clone());
         tracker.spawn(votes::run(approvals.clone(), log.clone(), stop.clone()));
         let duties = Duties::new(approvals, notices);
-        let gateway = Arc::new(Gateway::new(rules, log.clone(), clock, cursors, (metrics.clone(), duties)));
+        let (handles, news) = ((cursors, seals), (metrics.clone(), registry.notices()));
+        let gateway = Arc::new(Gateway::new(rules, (log.clone(), clock), handles, news, duties));
         registry.run(gateway.clone(), certificates, stop.clone());
 
         let edge = Arc::new(edge(&config, addresses.0, gateway.clone(), tokens.clone(), &tracker));
         let status = Arc::new(Status::new(gateway.clone(), edge.clone(), registry.clone(), metrics.clone()));
         tokens.run(&tracker, stop.clone());
         metrics.run(&tracker, stop.clone());
-        tracker.spawn(edge.fold().run(gateway, closing.clone()));
+        tracker.spawn(cancel_lapsed(gateway.clone(), stop.clone()));
+        tracker.spawn(edge.fold().run(gateway.clone(), closing.clone()));
         tracker.spawn(sweep(edge.clone(), stop.clone()));
         listeners.spawn(agents.serve(routes(edge), listeners.clone(), stop.clone()));
         listeners.spawn(admin.serve(api::routes(status), listeners.clone(), stop.clone()));
-        Ok(Self { agents: addresses.0, admin: addresses.1, registry, log, tracker, listeners, stop, closing })
+        let (agents, admin) = addresses;
+        Ok(Self { agents, admin, registry, gateway, log, tracker, listeners, stop, closing })
     }
 
     /// Asks for a reload, as SIGHUP does.
@@ -156,6 +164,7 @@ impl App {
     /// Stops, in this order: listeners, calls, backends, tasks, and last the log.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.gateway.close();
         self.listeners.close();
         let _ = tokio::time::timeout(DRAIN, self.listeners.wait()).await;
         self.registry.stop();
@@ -201,6 +210,12 @@ fn edge(
         tracker: tracker.clone(),
         resource_metadata: None,
     })
+}
+
+async fn cancel_lapsed(gateway: Arc<Gateway>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(LAPSE)).await.is_some() {
+        gateway.sweep();
+    }
 }
 
 async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {

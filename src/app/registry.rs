@@ -1,9 +1,10 @@
 //! Which rules are in force? Gathers configuration, policies and what backends list into the next set of
 //! rules; a set with any problem changes nothing.
 
-use super::connect::{connect, http_client};
+use super::connect::{Channels, connect, http_client};
 use super::keys::Keys;
 use super::listeners::Certificates;
+use super::problems::{from_policy, problem};
 use super::report::{BackendReport, Trial};
 use super::watch::Watch;
 use super::{StartError, backends};
@@ -15,18 +16,20 @@ use crate::policy::{Changes, Policies, Store, StoreError};
 use crate::route::{Catalog, Source};
 use crate::telemetry::Metrics;
 use crate::tls::ClientTls;
-use crate::upstream::{Event, Health, Listing, Upstream};
+use crate::upstream::{Event, Health, Listing, News, Upstream};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a start waits for backends; those that take longer join when they are ready.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// News of resources that may wait for a slow follower; one that falls further behind is told that it has.
+const NOTICES: usize = 4096;
 /// News within this time are answered by one new set of rules.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
@@ -80,7 +83,7 @@ pub struct Registry {
     file: Option<PathBuf>,
     keys: Keys,
     http: reqwest::Client,
-    events: mpsc::UnboundedSender<Event>,
+    events: Channels,
     news: Mutex<Option<mpsc::UnboundedReceiver<Event>>>,
     wanted: Notify,
     tracker: TaskTracker,
@@ -97,6 +100,7 @@ impl Registry {
         (tracker, metrics): (&TaskTracker, &Metrics),
     ) -> Result<(Arc<Self>, Rules), StartError> {
         let (events, mut news) = mpsc::unbounded_channel();
+        let events = (events, broadcast::channel(NOTICES).0);
         let mut makings =
             Makings { config: config.clone(), inspector, upstreams: HashMap::new(), known: HashMap::new() };
         let http = http_client(&ClientTls::default())?;
@@ -153,6 +157,11 @@ impl Registry {
     /// The client that all HTTP goes through.
     pub(super) fn http(&self) -> reqwest::Client {
         self.http.clone()
+    }
+
+    /// Where news of resources and tasks come from.
+    pub(super) fn notices(&self) -> broadcast::Sender<News> {
+        self.events.1.clone()
     }
 
     /// The record of what a start put in force.
@@ -419,21 +428,8 @@ fn assemble(makings: Makings, generation: u64, names: Names) -> Result<Next, Vec
             upstreams: makings.upstreams.clone(),
             page_size: config.limits.page_size,
             call_timeout: config.limits.call_timeout(),
+            question_timeout: config.limits.question_timeout(),
         },
     );
     Ok(Next { makings, rules, in_force, notes })
-}
-
-fn from_policy(problem: crate::policy::Problem) -> Problem {
-    Problem {
-        file: problem.file.into(),
-        line: problem.line,
-        column: problem.column,
-        message: problem.message,
-        help: problem.help,
-    }
-}
-
-fn problem(file: &std::path::Path, message: String, help: &str) -> Problem {
-    Problem { file: file.to_owned(), line: 0, column: 0, message, help: Some(help.to_owned()) }
 }

@@ -52,6 +52,14 @@ kinds! {
     CallIndeterminate = "call.indeterminate", 13;
     /// The gateway answered from its own catalog.
     CallAnswered = "call.answered", 14;
+    /// A backend asks the client of a call something.
+    CallQuestion = "call.question", 15;
+    /// What the client answered, before the backend hears it.
+    CallReply = "call.reply", 16;
+    /// A question that policy, inspection or the client's abilities kept from the client.
+    CallQuestionDenied = "call.question_denied", 17;
+    /// A parked call that nobody came back for was cancelled.
+    CallLapsed = "call.lapsed", 18;
     /// Other policies are in force.
     PolicyChange = "policy.change", 20;
     /// Another configuration is in force.

@@ -113,7 +113,10 @@ pub struct Limits {
     /// Longest time for a call, in milliseconds, from request to last frame.
     #[schemars(range(min = 100, max = 86_400_000))]
     pub call_timeout_ms: u64,
-    /// Most open sessions (protocol revisions up to 2025-11-25).
+    /// Longest time that a question of a backend (elicitation, sampling) waits for its answer, in milliseconds.
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    pub question_timeout_ms: u64,
+    /// Most open sessions (protocol revisions up to 2025-11-25), and most open subscription streams.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sessions: usize,
     /// A session that is unused for this long ends, in milliseconds.
@@ -136,6 +139,7 @@ impl Default for Limits {
             concurrent_calls: 1024,
             calls_per_principal: 64,
             call_timeout_ms: 300_000,
+            question_timeout_ms: 600_000,
             sessions: 10_000,
             session_idle_ms: 1_800_000,
             page_size: 1000,
@@ -150,13 +154,18 @@ impl Limits {
         Duration::from_millis(self.call_timeout_ms)
     }
 
+    /// Longest time that a question waits for its answer.
+    pub fn question_timeout(&self) -> Duration {
+        Duration::from_millis(self.question_timeout_ms)
+    }
+
     /// How long an unused session stays.
     pub fn session_idle(&self) -> Duration {
         Duration::from_millis(self.session_idle_ms)
     }
 
     /// Name, value, least and most of each limit; the schema says the same and a test compares them.
-    pub(super) fn ranges(&self) -> [(&'static str, u64, u64, u64); 10] {
+    pub(super) fn ranges(&self) -> [(&'static str, u64, u64, u64); 11] {
         let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         [
             ("requestBytes", wide(self.request_bytes), 1024, 268_435_456),
@@ -165,6 +174,7 @@ impl Limits {
             ("concurrentCalls", wide(self.concurrent_calls), 1, 100_000),
             ("callsPerPrincipal", wide(self.calls_per_principal), 1, 100_000),
             ("callTimeoutMs", self.call_timeout_ms, 100, 86_400_000),
+            ("questionTimeoutMs", self.question_timeout_ms, 1000, 86_400_000),
             ("sessions", wide(self.sessions), 1, 1_000_000),
             ("sessionIdleMs", self.session_idle_ms, 1000, 604_800_000),
             ("pageSize", wide(self.page_size), 1, 100_000),

@@ -73,6 +73,9 @@ pub enum Session {
     /// Each principal has one of its own.
     #[serde(alias = "per_principal")]
     PerPrincipal,
+    /// Each call has one of its own, which ends with it.
+    #[serde(alias = "per_request")]
+    PerRequest,
 }
 
 /// What we say about a tool, over what the backend says about it.

@@ -1,6 +1,6 @@
 //! A call as the trunk sees it: the stateless model of 2026-07-28, whatever the agent speaks.
 
-use crate::mcp::{Edition, Method};
+use crate::mcp::{Abilities, Edition, Method};
 use crate::route::Front;
 use crate::upstream::LogLevel;
 use std::net::IpAddr;
@@ -56,6 +56,8 @@ pub struct Call {
     pub transport: &'static str,
     /// Who the client says it is.
     pub client: Client,
+    /// What the agent can be asked on the way this request came.
+    pub abilities: Abilities,
     /// The agent's progress token, raw.
     pub progress_token: Option<String>,
     /// The most verbose log level that the agent wants.

@@ -6,7 +6,7 @@ use crate::mcp::{Edit, Edition, Era, Method, Object, codes, meta, quote};
 /// A backend's raw result in the words of the agent's revision.
 ///
 /// # Errors
-/// Refuses results that ask the client for something, and result types that are unknown.
+/// Refuses result types that are unknown, or that the agent's revision does not have.
 pub(super) fn result(raw: String, method: Method, from: Edition, to: Edition) -> Result<String, Refusal> {
     let Some(object) = Object::parse(&raw) else {
         return Err(crate::upstream::Error::Garbage("a result is not an object".into()).into());
@@ -14,8 +14,8 @@ pub(super) fn result(raw: String, method: Method, from: Edition, to: Edition) ->
     let kind = object.str("resultType");
     match kind.as_deref() {
         None | Some("complete") => {}
-        Some("input_required") => return Err(Refusal::Unrelayed("input")),
-        Some("task") => return Err(Refusal::Unrelayed("a task")),
+        // A task has been given a handle before; to the session era there is no such thing.
+        Some("task") if to.era() == Era::Modern => {}
         Some(_) => return Err(crate::upstream::Error::Garbage("an unknown result type".into()).into()),
     }
     let reserved = object.object("_meta").is_some_and(|m| m.iter().any(|(k, _)| k.starts_with(meta::PREFIX)));
@@ -46,6 +46,31 @@ pub(super) fn result(raw: String, method: Method, from: Edition, to: Edition) ->
             Ok(edit.finish())
         }
     }
+}
+
+/// Whether a result asks the client for input. Cheap for the many that do not.
+pub(super) fn asks_for_input(raw: &str) -> bool {
+    is_of_type(raw, "input_required")
+}
+
+/// Whether a result is a task.
+pub(super) fn is_task(raw: &str) -> bool {
+    is_of_type(raw, "task")
+}
+
+/// Whether a result holds questions.
+pub(super) fn has_input_requests(raw: &str) -> bool {
+    memchr::memmem::find(raw.as_bytes(), b"inputRequests").is_some()
+}
+
+fn is_of_type(raw: &str, kind: &str) -> bool {
+    memchr::memmem::find(raw.as_bytes(), kind.as_bytes()).is_some()
+        && Object::parse(raw).is_some_and(|o| o.str("resultType").as_deref() == Some(kind))
+}
+
+/// Whether an error asks for a visit to a URL (MCP 2025-11-25, `URLElicitationRequiredError`).
+pub(super) fn is_url_required(raw: &str) -> bool {
+    Object::parse(raw).is_some_and(|e| e.get("code") == Some("-32042"))
 }
 
 fn with_meta(edit: Edit<'_>, kept: Option<String>) -> Edit<'_> {
@@ -82,7 +107,8 @@ pub(super) fn error(raw: String, method: Method, to: Edition) -> Result<String, 
         return Err(crate::upstream::Error::Garbage("an error has no message".into()).into());
     }
     let recode = match (code, to.era(), method) {
-        (-32042, _, _) => return Err(Refusal::Unrelayed("elicitation")),
+        (codes::MISSING_CAPABILITY, Era::Modern, _) => return Ok(raw),
+        (codes::MISSING_CAPABILITY, Era::Legacy, _) => return Err(Refusal::Unanswered("a capability")),
         (-32029..=-32020, _, _) => {
             return Err(crate::upstream::Error::Garbage("it refused our revision or headers".into()).into());
         }
@@ -119,10 +145,19 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_the_client_is_refused() {
-        let raw = r#"{"resultType":"input_required","inputRequests":{}}"#;
-        assert_eq!(result(raw.into(), Method::ToolsCall, NEW, NEW), Err(Refusal::Unrelayed("input")));
-        let raw = r#"{"code":-32042,"message":"m"}"#;
+    fn what_asks_the_client_is_seen() {
+        assert!(asks_for_input(r#"{"resultType":"input_required","inputRequests":{}}"#));
+        assert!(!asks_for_input(r#"{"content":[{"text":"input_required"}]}"#));
+        assert!(is_url_required(r#"{"code":-32042,"message":"m"}"#));
+        let task = r#"{"resultType":"task","taskId":"t"}"#;
+        assert_eq!(result(task.into(), Method::ToolsCall, NEW, NEW).unwrap(), task);
+        assert!(result(task.into(), Method::ToolsCall, NEW, OLD).is_err());
+    }
+
+    #[test]
+    fn a_missing_capability_is_told_to_those_who_know_the_word() {
+        let raw = r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{}}}"#;
+        assert_eq!(error(raw.into(), Method::ToolsCall, NEW).unwrap(), raw);
         assert!(error(raw.into(), Method::ToolsCall, OLD).is_err());
     }
 

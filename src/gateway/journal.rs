@@ -4,12 +4,12 @@
 
 use super::duties::Approved;
 use super::judge::{Judgement, Ruling};
-use super::reply::{Status, Tally};
+use super::owed::{Status, Tally};
 use super::{Call, Rules};
 use crate::audit::{Draft, Kind};
 use crate::identity::Caller;
-use crate::inspect::Finding;
-use crate::mcp::Kind as Answerer;
+use crate::inspect::{Filtered, Finding};
+use crate::mcp::{Ask, Kind as Answerer};
 use crate::policy::{Capture, Denial, Obligations, Permit, Shadow};
 use crate::route::Target;
 use serde::Serialize;
@@ -148,7 +148,6 @@ fn actor(caller: &Caller) -> Actor<'_> {
 }
 
 fn authz<'a>(rules: &'a Rules, judgement: &'a Judgement) -> Authz<'a> {
-    let digests = rules.policies.digests();
     let permit = match &judgement.ruling {
         Ok(Ruling::Forward(passed)) => Some(&passed.permit),
         _ => judgement.withheld.as_ref(),
@@ -179,20 +178,12 @@ fn authz<'a>(rules: &'a Rules, judgement: &'a Judgement) -> Authz<'a> {
     findings.dedup();
     Authz {
         approval: judgement.met.approved.as_ref(),
-        decision,
-        entities: &digests.entities,
-        errors,
         findings,
         justification: judgement.met.justification.as_deref().map(|reason| bounded(rules, reason)),
-        mode: rules.policies.observing().then_some("observe"),
         obligations: judgement.obligations().map(|wanted| &**wanted),
-        policies,
-        policy_set: &digests.policy_set,
-        reason,
-        satisfied,
-        schema: &digests.schema,
         shadow: denial.map(Denial::shadow).or(permit.map(Permit::shadow)).unwrap_or_default(),
         would: overruled.map(|denial| denial.kind().as_str()),
+        ..ruled(rules, (decision, reason), (policies, satisfied, errors))
     }
 }
 
@@ -269,5 +260,90 @@ pub(super) fn outcome(outcome: &Outcome<'_>) -> Draft {
     match outcome.intent {
         Some(seq) => draft.member("intent", &seq),
         None => draft,
+    }
+}
+
+/// Which question of which call a record is about.
+pub(super) struct About<'a> {
+    pub call: Uuid,
+    pub server: &'a str,
+    pub ask: Ask,
+}
+
+impl About<'_> {
+    fn draft(&self, kind: Kind) -> Draft {
+        Draft::new(kind).call(self.call).member("ask", self.ask.as_str()).member("server", self.server)
+    }
+}
+
+/// The record of a question that the agent may be asked.
+pub(super) fn question(rules: &Rules, about: &About<'_>, permit: &Permit, asked: &Filtered<String>) -> Draft {
+    let errors = permit.errors().iter().map(ToString::to_string).collect();
+    let authz = ruled(rules, ("allow", "policy"), (permit.determining(), permit.satisfied(), errors));
+    let draft = about
+        .draft(Kind::CallQuestion)
+        .member("authz", &authz)
+        .member("redact", &Redact::of(asked.findings(), rules.inspector.ruleset_digest()));
+    captured(rules, draft, ("request", "request_omitted"), asked.value())
+}
+
+/// The record of a question that was kept from the agent.
+pub(super) fn kept(rules: &Rules, about: &About<'_>, reason: &'static str, denial: Option<&Denial>) -> Draft {
+    let draft = about.draft(Kind::CallQuestionDenied).member("reason", reason);
+    let Some(denial) = denial else { return draft };
+    let errors = denial.errors().iter().map(ToString::to_string).collect();
+    let reasons = (denial.determining(), denial.satisfied(), errors);
+    draft.member("authz", &ruled(rules, ("deny", denial.kind().as_str()), reasons))
+}
+
+/// The record of an answer.
+pub(super) fn reply(rules: &Rules, about: &About<'_>, said: &Filtered<String>) -> Draft {
+    let draft = about
+        .draft(Kind::CallReply)
+        .member("redact", &Redact::of(said.findings(), rules.inspector.ruleset_digest()))
+        .member("result", "ok");
+    captured(rules, draft, ("reply", "reply_omitted"), said.value())
+}
+
+/// The record of an answer that is an error; its text is the agent's own and is not kept.
+pub(super) fn reply_error(about: &About<'_>, code: i64) -> Draft {
+    about.draft(Kind::CallReply).member("code", &code).member("result", "error")
+}
+
+/// The record of a parked call that nobody came back for.
+pub(super) fn lapsed(call: Uuid, server: &str) -> Draft {
+    Draft::new(Kind::CallLapsed).call(call).member("server", server)
+}
+
+fn captured(rules: &Rules, draft: Draft, names: (&'static str, &'static str), text: &str) -> Draft {
+    if text.len() <= rules.capture_bytes {
+        draft.member(names.0, text)
+    } else {
+        draft.member(names.1, &text.len())
+    }
+}
+
+fn ruled<'a>(
+    rules: &'a Rules,
+    (decision, reason): (&'static str, &'a str),
+    (policies, satisfied, errors): (&'a [String], &'a [String], Vec<String>),
+) -> Authz<'a> {
+    let digests = rules.policies.digests();
+    Authz {
+        approval: None,
+        decision,
+        entities: &digests.entities,
+        errors,
+        findings: Vec::new(),
+        justification: None,
+        mode: rules.policies.observing().then_some("observe"),
+        obligations: None,
+        policies,
+        policy_set: &digests.policy_set,
+        reason,
+        satisfied,
+        schema: &digests.schema,
+        shadow: &[],
+        would: None,
     }
 }

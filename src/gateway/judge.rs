@@ -1,15 +1,18 @@
 //! Judging a call: a pure function of the rules, the caller and the call.
 
 use super::duties::Met;
-use super::{Call, Refusal, Rules, Trace};
+use super::seals::Seals;
+use super::state::{self, Resume};
+use super::{Call, Refusal, Rules, Trace, tasks};
 use crate::audit::Receipt;
 use crate::identity::Caller;
 use crate::inspect::{Direction, Filtered, Finding, Subject};
-use crate::mcp::{Kind as Answerer, Object};
+use crate::mcp::{Edit, Era, Kind as Answerer, Object, quote};
 use crate::policy::{Asked, Circumstances, Denial, Item, Obligations, Permit, Question};
 use crate::route::{Found, Front, Resolved, Target};
 use crate::upstream::{ClearedCall, Destination, Hop};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What was found out about a call.
 #[derive(Debug)]
@@ -45,17 +48,26 @@ pub(super) struct Passed {
     pub permit: Permit,
     pub params: Filtered<String>,
     pub found: Found,
+    /// How an unfinished request goes on, if this is a retry.
+    pub resume: Option<Resume>,
 }
 
 /// A recorded ruling.
 #[derive(Debug)]
 pub(super) enum Cleared {
-    Forward(Box<ClearedCall>),
+    Forward(Box<ClearedCall>, Option<Parking>),
     Own(Box<Call>),
 }
 
+/// Where a call waits at a backend, and the key of the input that it waits for.
+#[derive(Debug)]
+pub(super) struct Parking {
+    pub id: Uuid,
+    pub key: String,
+}
+
 /// Judges a call. No I/O, no time other than what the call carries.
-pub(super) fn judge(rules: &Rules, caller: &Caller, call: Call) -> Judgement {
+pub(super) fn judge(rules: &Rules, seals: &Seals, caller: &Caller, call: Call) -> Judgement {
     let mut judgement = Judgement {
         ruling: Ok(Ruling::Own),
         found: None,
@@ -73,24 +85,34 @@ pub(super) fn judge(rules: &Rules, caller: &Caller, call: Call) -> Judgement {
         return judgement;
     }
     if judgement.call.method.kind() == Answerer::Forwarded {
-        judgement.ruling = forward(rules, caller, &mut judgement);
+        judgement.ruling = forward(rules, seals, caller, &mut judgement);
     }
     judgement
 }
 
-fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<Ruling, Refusal> {
+fn forward(
+    rules: &Rules,
+    seals: &Seals,
+    caller: &Caller,
+    judgement: &mut Judgement,
+) -> Result<Ruling, Refusal> {
     let call = &judgement.call;
     let params = Object::parse(&call.params).ok_or(Refusal::Internal)?;
-    // What inspection refuses is not recorded either; so it goes first. Nothing is exempt: names and tokens of the
-    // protocol are the client's words too, and what they lead to is taken from the unfiltered parameters.
-    let subject = Subject { call: call.id, direction: Direction::Request, exempt: &[] };
+    // What inspection refuses is not recorded either; so it goes first. Only handles of our own are exempt: names and
+    // tokens of the protocol are the client's words too, and what they lead to is taken from the unfiltered parameters.
+    let subject = Subject { call: call.id, direction: Direction::Request, exempt: handles(call) };
     let filtered = rules
         .inspector
         .filter(call.params.clone(), &subject)
         .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
-    judgement.recorded = Some(filtered.value().clone());
+    judgement.recorded = Some(without_state(filtered.value()));
     judgement.findings = filtered.findings().to_vec();
-    let found = match rules.catalog.resolve(&call.front, call.method, &params) {
+    let found = if call.method.follows_task() {
+        tasks::resolve(rules, seals, caller, call, &params)
+    } else {
+        rules.catalog.resolve(&call.front, call.method, &params)
+    };
+    let found = match found {
         Resolved::Found(found) => found,
         Resolved::Unknown => return Err(Refusal::Denied),
         Resolved::Malformed(why) => return Err(Refusal::InvalidParams(why.into())),
@@ -102,6 +124,7 @@ fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<
     {
         return Err(Refusal::Blocked("the URI holds personal or secret data".into()));
     }
+    let resume = resume(seals, caller, call, (&found.server, &params))?;
     let mut kinds: Vec<&str> = judgement.findings.iter().map(|f| f.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -120,7 +143,7 @@ fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<
             if let (Some(mirrored), Some(given)) = (&found.mirrored, &call.param_headers) {
                 mirrored.check(arguments, given).map_err(Refusal::HeaderMismatch)?;
             }
-            Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found })))
+            Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found, resume })))
         }
         Err(denial) => {
             // What is wrong with the arguments of a tool is told to those only who can see the tool.
@@ -136,6 +159,46 @@ fn forward(rules: &Rules, caller: &Caller, judgement: &mut Judgement) -> Result<
             Err(refusal)
         }
     }
+}
+
+/// Parameters that hold a handle which the gateway made: sealed, so there is nothing in them to inspect.
+fn handles(call: &Call) -> &'static [&'static str] {
+    match call.edition.era() {
+        Era::Modern if call.method.follows_task() => &["/taskId"],
+        Era::Modern if call.method.may_need_input() => &["/requestState"],
+        _ => &[],
+    }
+}
+
+/// Parameters as they may be recorded: a sealed state says nothing to anybody, and is long.
+fn without_state(params: &str) -> String {
+    match Edit::of(params) {
+        Some(edit) if Object::parse(params).is_some_and(|p| p.get("requestState").is_some()) => {
+            edit.set("requestState", "\"[SEALED]\"").finish()
+        }
+        _ => params.to_owned(),
+    }
+}
+
+fn resume(
+    seals: &Seals,
+    caller: &Caller,
+    call: &Call,
+    (server, params): (&str, &Object<'_>),
+) -> Result<Option<Resume>, Refusal> {
+    let Some(raw) = params.get("requestState").filter(|_| call.edition.era() == Era::Modern) else {
+        return Ok(None);
+    };
+    if !call.method.may_need_input() {
+        return Ok(None);
+    }
+    let resume = state::open(seals, caller, call, (server, raw), now_of(call)).ok_or(Refusal::BadState)?;
+    if let Resume::Parked { key, .. } = &resume
+        && params.object("inputResponses").is_none_or(|given| given.get(key).is_none())
+    {
+        return Err(Refusal::InvalidParams(format!("`params.inputResponses` must answer `{key}`")));
+    }
+    Ok(Some(resume))
 }
 
 /// Arguments of a prompt: names and string values (MCP, `GetPromptRequest`).
@@ -155,11 +218,15 @@ fn asked<'a>(
 ) -> Asked<'a> {
     let completing = call.method == crate::mcp::Method::Complete;
     match &found.target {
+        Target::Tool(tool) if call.method.follows_task() => Asked::FollowTask { tool },
         Target::Tool(tool) => Asked::CallTool { tool, args: arguments },
         Target::Prompt(prompt) if completing => Asked::Complete { of: Item::Prompt(prompt) },
         Target::Prompt(prompt) => Asked::GetPrompt { prompt, args: named },
         Target::Resource { server, uri } if completing => {
             Asked::Complete { of: Item::Template { server, uri } }
+        }
+        Target::Resource { server, uri } if call.method == crate::mcp::Method::Subscribe => {
+            Asked::SubscribeResource { server, uri }
         }
         Target::Resource { server, uri } => Asked::ReadResource { server, uri },
     }
@@ -212,25 +279,29 @@ impl Judgement {
         match self.ruling? {
             Ruling::Own => Ok(Cleared::Own(Box::new(self.call))),
             Ruling::Forward(passed) => {
-                let Passed { permit, params, found } = *passed;
+                let Passed { permit, params, found, resume } = *passed;
                 let call = self.call;
+                let mut edits: Vec<_> =
+                    found.rewrite.map(|(key, raw)| (key, Some(raw))).into_iter().collect();
+                let parking = continued(&params, resume, &mut edits);
                 let to = Destination {
                     server: found.server,
                     method: call.method,
-                    rewrite: found.rewrite,
+                    edits,
                     own_name: call.method.target_param().map(|_| found.own),
                     mirrored: found.mirrored,
-                    principal: format!("{}:{}:{}", caller.kind.entity_type(), caller.tenant, caller.id),
+                    principal: state::principal(caller),
                     edition: call.edition,
                 };
                 let hop = Hop {
                     progress: call.progress_token.is_some(),
                     log_level: call.log_level,
+                    abilities: call.abilities,
                     traceparent: trace.parent,
                     tracestate: trace.state,
                 };
                 ClearedCall::new(permit, params, receipt, to, hop)
-                    .map(|cleared| Cleared::Forward(Box::new(cleared)))
+                    .map(|cleared| Cleared::Forward(Box::new(cleared), parking))
                     .map_err(|why| {
                         tracing::error!("{why}");
                         Refusal::Internal
@@ -238,4 +309,32 @@ impl Judgement {
             }
         }
     }
+}
+
+/// How the parameters of a retry differ on the way to the backend.
+fn continued(
+    params: &Filtered<String>,
+    resume: Option<Resume>,
+    edits: &mut Vec<(&'static str, Option<String>)>,
+) -> Option<Parking> {
+    match resume? {
+        Resume::Parked { id, key } => return Some(Parking { id, key }),
+        Resume::Again => {
+            edits.push(("requestState", None));
+            edits.push(("inputResponses", None));
+        }
+        Resume::Relay { inner, declined } => {
+            edits.push(("requestState", inner));
+            if !declined.is_empty() {
+                let given = Object::parse(params.value()).and_then(|p| p.object("inputResponses"));
+                let given =
+                    given.iter().flat_map(Object::iter).filter(|(key, _)| !declined.contains_key(*key));
+                let ours = declined.iter().map(|(key, raw)| (key.as_str(), raw.as_str()));
+                let all: Vec<String> =
+                    given.chain(ours).map(|(key, raw)| format!("{}:{raw}", quote(key))).collect();
+                edits.push(("inputResponses", Some(format!("{{{}}}", all.join(",")))));
+            }
+        }
+    }
+    None
 }

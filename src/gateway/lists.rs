@@ -22,14 +22,21 @@ pub(super) fn answer(cursors: &CursorKey, rules: &Rules, caller: &Caller, call: 
     match call.method {
         Method::Initialize => filtered(rules, call, initialize(rules, call)),
         Method::Discover => filtered(rules, call, discover(rules, call)),
-        Method::SetLevel => filtered(rules, call, "{}".into()),
+        Method::SetLevel | Method::Unsubscribe => filtered(rules, call, "{}".into()),
         Method::ToolsList | Method::PromptsList | Method::ResourcesList | Method::TemplatesList => {
             page(cursors, rules, caller, call)
         }
         // Answered elsewhere; the closed table of methods keeps this arm from being reached.
-        Method::Ping | Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete => {
-            Err(Refusal::Internal)
-        }
+        Method::Ping
+        | Method::Listen
+        | Method::Subscribe
+        | Method::ToolsCall
+        | Method::PromptsGet
+        | Method::ResourcesRead
+        | Method::Complete
+        | Method::TasksGet
+        | Method::TasksUpdate
+        | Method::TasksCancel => Err(Refusal::Internal),
     }
 }
 
@@ -179,21 +186,27 @@ fn discover(rules: &Rules, call: &Call) -> String {
 
 /// What the backends behind this endpoint have, as far as the gateway carries it.
 fn capabilities(rules: &Rules, call: &Call) -> String {
-    let changes = match call.edition.era() {
-        Era::Legacy => "{\"listChanged\":true}",
-        Era::Modern => "{}",
-    };
+    let changes = "{\"listChanged\":true}";
     let catalog = &rules.catalog;
-    let completes = catalog.sources.iter().filter_map(|s| s.listing.as_ref()).any(|l| l.completions);
+    let listings = || catalog.sources.iter().filter_map(|s| s.listing.as_ref());
+    let completes = listings().any(|l| l.completions);
+    let subscribes = listings().any(|l| l.subscriptions);
     let mut members = vec![
         format!("\"tools\":{changes}"),
         format!("\"prompts\":{changes}"),
-        format!("\"resources\":{changes}"),
+        if subscribes {
+            "\"resources\":{\"subscribe\":true,\"listChanged\":true}".to_owned()
+        } else {
+            format!("\"resources\":{changes}")
+        },
     ];
     if completes {
         members.push("\"completions\":{}".into());
     }
     members.push("\"logging\":{}".into());
+    if call.edition.era() == Era::Modern && listings().any(|l| l.tasks) {
+        members.push("\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}".into());
+    }
     format!("{{{}}}", members.join(","))
 }
 

@@ -7,21 +7,32 @@ mod facts;
 mod fold;
 mod journal;
 mod judge;
+mod listen;
 mod lists;
+mod owed;
+mod parked;
+mod questions;
 mod rates;
 mod refusal;
 mod release;
 mod reply;
+mod rounds;
 mod rules;
+mod running;
+mod seals;
+mod state;
+mod tasks;
 mod watch;
 
 pub use call::{Call, Client, SessionFacts, Trace};
 pub use duties::{Duties, JUSTIFICATION, Notice};
 pub use fold::{Fold, Unheard};
+pub use listen::Followed;
 pub use lists::Views;
 pub use refusal::{Refusal, Text};
-pub use reply::{Frame, Reply};
+pub use reply::{Frame, Reply, Said};
 pub use rules::{Parts, Rules};
+pub use seals::Seals;
 
 use crate::audit::{Log, Unrecorded};
 use crate::clock::Clock;
@@ -29,11 +40,15 @@ use crate::identity::{Caller, SharedCaller};
 use crate::mcp::Kind as Answerer;
 use crate::route::{CursorKey, Front};
 use crate::telemetry::Metrics;
+use crate::upstream::News;
 use arc_swap::ArcSwap;
 use judge::judge;
-use reply::Owed;
+use owed::Owed;
+use parked::ParkingLot;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use tokio::sync::watch::{Receiver, Sender, channel};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 /// The gateway: rules of the moment, and the log that every call passes.
@@ -43,7 +58,11 @@ pub struct Gateway {
     log: Log,
     clock: Clock,
     cursors: CursorKey,
+    seals: Seals,
+    parked: ParkingLot,
     adopted: Sender<u64>,
+    notices: broadcast::Sender<News>,
+    closing: CancellationToken,
     metrics: Metrics,
     duties: Duties,
 }
@@ -52,18 +71,37 @@ impl Gateway {
     /// A gateway under `rules` that records in `log`.
     pub fn new(
         rules: Rules,
-        log: Log,
-        clock: Clock,
-        cursors: CursorKey,
-        (metrics, duties): (Metrics, Duties),
+        (log, clock): (Log, Clock),
+        (cursors, seals): (CursorKey, Seals),
+        (metrics, notices): (Metrics, broadcast::Sender<News>),
+        duties: Duties,
     ) -> Self {
         let adopted = channel(rules.generation).0;
-        Self { rules: ArcSwap::from_pointee(rules), log, clock, cursors, adopted, metrics, duties }
+        let (rules, parked) = (ArcSwap::from_pointee(rules), ParkingLot::default());
+        let closing = CancellationToken::new();
+        Self { rules, log, clock, cursors, seals, parked, adopted, notices, closing, metrics, duties }
     }
 
     /// What policies ask for, and what sessions have done.
     pub fn duties(&self) -> &Duties {
         &self.duties
+    }
+
+    /// Ends the streams that would go on for ever. Calls under way end by themselves.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Cancelled when the gateway stops.
+    pub fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    /// Cancels parked calls that nobody came back for in time. Called every second.
+    pub fn sweep(&self) {
+        for parked in self.parked.lapsed(tokio::time::Instant::now()) {
+            self.log.append_detached(journal::lapsed(parked.call, &parked.server));
+        }
     }
 
     /// The rules of the moment.
@@ -115,7 +153,8 @@ impl Gateway {
         watch::clean(&rules, &mut call.trace);
         let span = watch::call_span(&call);
         let call = self.duties.remember(caller, call);
-        let mut judgement = watch::stage_span(&span, "judge").in_scope(|| judge(&rules, caller, call)); // pure
+        let judging = watch::stage_span(&span, "judge");
+        let mut judgement = judging.in_scope(|| judge(&rules, &self.seals, caller, call)); // pure
         self.duties.meet(&rules, caller, &mut judgement).await; // or refuse
         watch::name(&span, &judgement);
         watch::judged(&self.metrics, &judgement);

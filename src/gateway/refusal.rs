@@ -37,15 +37,25 @@ pub enum Refusal {
     /// A cursor that is not ours, or that has expired.
     #[error("the cursor is unknown or has expired: list again from the start")]
     BadCursor,
+    /// A `requestState` that is not ours, not this caller's, of another request, or expired.
+    #[error("the request state is unknown or has expired: make the request anew, without it")]
+    BadState,
     /// Inspection refused the request or the result.
     #[error("{0}")]
     Blocked(String),
     /// The backend gave no usable answer.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
-    /// The backend asks the client for something that this version does not relay.
-    #[error("the server asks its client for `{0}`, which is not relayed")]
-    Unrelayed(&'static str),
+    /// The backend asks the client for something that the client cannot give or policy keeps from it, and will not go
+    /// on without.
+    #[error("the server asks its client for `{0}`, which it does not get")]
+    Unanswered(&'static str),
+    /// The client lacks a capability that the backend needs for this request: the raw `ClientCapabilities`.
+    #[error("the server needs a client capability that the request does not declare")]
+    MissingCapability(&'static str),
+    /// Too many questions of this caller wait for answers.
+    #[error("too many requests of this caller wait for input")]
+    TooManyParked,
     /// Too much at once.
     #[error("overloaded")]
     Overloaded,
@@ -91,15 +101,20 @@ impl Refusal {
             Self::InvalidParams(_) => (codes::INVALID_PARAMS, 200, "invalid_params", "invalid parameters"),
             Self::HeaderMismatch(_) => (codes::HEADER_MISMATCH, 400, "header_mismatch", "header mismatch"),
             Self::BadCursor => (codes::INVALID_PARAMS, 200, "bad_cursor", "invalid cursor"),
+            Self::BadState => (codes::INVALID_PARAMS, 200, "bad_state", "invalid request state"),
             Self::Blocked(_) => (8002, 200, "blocked", "blocked by inspection"),
             Self::Upstream(upstream::Error::Timeout) => {
                 (8004, 200, "upstream_timeout", "the server did not answer in time")
             }
             Self::Upstream(upstream::Error::Busy) => (8005, 200, "upstream_busy", "the server is busy"),
             Self::Upstream(_) => (8004, 200, "upstream_failed", "the server failed to answer"),
-            Self::Unrelayed(_) => {
-                (8004, 200, "unrelayed", "the server asks the client for something not relayed")
+            Self::Unanswered(_) => {
+                (8004, 200, "unanswered", "the server asks the client for something that it does not get")
             }
+            Self::MissingCapability(_) => {
+                (codes::MISSING_CAPABILITY, 400, "missing_capability", "the server needs a client capability")
+            }
+            Self::TooManyParked => (8005, 200, "too_many_parked", "too many requests wait for input"),
             Self::Overloaded => (8005, 503, "overloaded", "overloaded, try again later"),
             Self::Unrecorded => (8006, 503, "unrecorded", "the call cannot be recorded, so it was not made"),
             Self::UnknownServer => (8001, 404, "unknown_server", "unknown or not permitted"),
@@ -119,12 +134,16 @@ impl Refusal {
             Self::InvalidParams(detail) | Self::DeniedBecause(detail) => format!(": {detail}"),
             Self::RateLimited(seconds) => format!(", try again in {seconds} s"),
             Self::TooLarge(limit) => format!(": {limit} bytes"),
-            Self::HeaderMismatch(_) | Self::BadCursor => format!(": {self}"),
+            Self::HeaderMismatch(_) | Self::BadCursor | Self::BadState => format!(": {self}"),
             _ => String::new(),
         };
         let message = crate::mcp::quote(&format!("{}{detail} (reference {reference})", text.client));
+        let needed = match self {
+            Self::MissingCapability(needed) => format!(",\"requiredCapabilities\":{needed}"),
+            _ => String::new(),
+        };
         format!(
-            "{{\"code\":{},\"message\":{message},\"data\":{{\"kind\":\"{}\",\"reference\":\"{reference}\"}}}}",
+            "{{\"code\":{},\"message\":{message},\"data\":{{\"kind\":\"{}\",\"reference\":\"{reference}\"{needed}}}}}",
             text.code, text.reason
         )
     }
@@ -146,7 +165,10 @@ impl Refusal {
             Self::Upstream(upstream::Error::Timeout),
             Self::Upstream(upstream::Error::Busy),
             Self::Upstream(upstream::Error::Closed),
-            Self::Unrelayed("elicitation"),
+            Self::BadState,
+            Self::Unanswered("elicitation/create"),
+            Self::MissingCapability("{\"elicitation\":{\"url\":{}}}"),
+            Self::TooManyParked,
             Self::Overloaded,
             Self::Unrecorded,
             Self::UnknownServer,

@@ -1,6 +1,6 @@
 //! May this result go back? The second decision, and the obligations of both.
 
-use super::reply::Owed;
+use super::owed::Owed;
 use super::{Refusal, duties};
 use crate::inspect::Filtered;
 use crate::policy::{Asked, Capture, Item, Obligations, Question};

@@ -28,6 +28,8 @@ pub struct Rules {
     pub page_size: usize,
     /// Longest time for one call.
     pub call_timeout: Duration,
+    /// Longest time that a question of a backend waits for its answer.
+    pub question_timeout: Duration,
     /// Largest captured request in a record, in bytes.
     pub capture_bytes: usize,
     /// Prebuilt pages.
@@ -67,12 +69,15 @@ pub struct Parts {
     pub page_size: usize,
     /// Longest time for one call.
     pub call_timeout: Duration,
+    /// Longest time that a question of a backend waits for its answer.
+    pub question_timeout: Duration,
 }
 
 impl Rules {
     /// Joins the parts.
     pub fn new(generation: u64, parts: Parts) -> Self {
-        let Parts { policies, inspector, catalog, upstreams, page_size, call_timeout } = parts;
+        let Parts { policies, inspector, catalog, upstreams, page_size, call_timeout, question_timeout } =
+            parts;
         Self {
             generation,
             policies,
@@ -81,6 +86,7 @@ impl Rules {
             upstreams,
             page_size,
             call_timeout,
+            question_timeout,
             capture_bytes: 16 << 10,
             pages: Pages::default(),
         }

@@ -1,7 +1,7 @@
 //! What operators see of a call: spans by the MCP semantic conventions, and figures. Never content.
 
 use super::judge::Judgement;
-use super::reply::Status;
+use super::owed::Status;
 use super::{Call, Rules, Trace};
 use crate::mcp::{Era, Method};
 use crate::route::Target;
@@ -111,7 +111,8 @@ pub(super) fn end(span: &Span, error: Option<&'static str>) {
 /// The value of `error.type` for a status.
 pub(super) fn error_type(status: Status) -> Option<&'static str> {
     match status {
-        Status::Ok => None,
+        // Asking for input is how such a call goes, not how it fails.
+        Status::Ok | Status::InputRequired => None,
         Status::ToolError => Some(semconv::TOOL_ERROR),
         Status::Timeout => Some(semconv::TIMEOUT),
         Status::RpcError | Status::UpstreamError | Status::Cancelled | Status::Blocked => {

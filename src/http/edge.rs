@@ -1,13 +1,13 @@
 //! The door: every request passes the same checks in the same order, then becomes a call.
 
+use super::Rejection;
 use super::guard::Origins;
 use super::legacy;
 use super::modern::{self, Asked};
 use super::respond::{Answering, Gone, accepted, json, plain, respond};
 use super::serve::PeerAddress;
-use super::sessions::{Session, Sessions};
-use super::slots::{Places, Slots};
-use super::{Rejection, stream};
+use super::sessions::Sessions;
+use super::slots::Places;
 use crate::gateway::{Call, Fold, Gateway, Refusal, Reply};
 use crate::identity::{Authenticated, Challenge, Refused, Tokens, bearer};
 use crate::mcp::{Era, Id, JsonLimits, Message, Method, Object, check, meta};
@@ -20,12 +20,12 @@ use axum::routing::any;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts as Head;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -121,7 +121,7 @@ impl Edge {
             fold: Arc::default(),
             origins: parts.origins,
             json: JsonLimits { bytes: limits.request_bytes, depth: limits.depth, ..JsonLimits::default() },
-            places: Places::new(limits.calls, limits.calls_per_principal),
+            places: Places::new(limits.calls, limits.calls_per_principal, limits.sessions),
             resource_metadata: parts.resource_metadata,
         }
     }
@@ -198,8 +198,9 @@ impl Edge {
             Message::Notification { method, params } => {
                 self.notification(head, &who, &front, (&method, params)).map_err(early)
             }
-            // We ask agents nothing yet, so an answer is to a question of nobody's: accepted, and dropped.
-            Message::Response { .. } => Ok(accepted_empty()),
+            Message::Response { id, outcome } => {
+                self.answer(head, &who, &front, (id, outcome)).map_err(early)
+            }
         }
     }
 
@@ -253,7 +254,11 @@ impl Edge {
         answering: Answering,
     ) -> Result<Response, Rejection> {
         let who = gone.who.clone();
-        let slots = self.places.take(&who.caller)?;
+        let listens = asked.method == Method::Listen.as_str();
+        if listens && !answering.accepts.events {
+            return Err(Rejection::Accept);
+        }
+        let slots = if listens { self.places.stream()? } else { self.places.take(&who.caller)? };
         if is_modern(head, asked) {
             let call = modern::call(asked, &head.headers)?;
             let served = tokio::select! {
@@ -272,7 +277,11 @@ impl Edge {
         }
         let id = legacy::session_id(&head.headers).ok_or(Rejection::NoSession)?;
         let session = self.sessions.find(id, &who.caller, &asked.front, self.gateway.clock().now_us())?;
-        let call = legacy::call(asked, &session, &head.headers)?;
+        let mut call = legacy::call(asked, &session, &head.headers)?;
+        if !answering.accepts.events {
+            // A question goes on the stream of the request that it belongs to; without one nothing can be asked.
+            call.abilities = call.abilities.silent();
+        }
         let level = (call.method == Method::SetLevel).then(|| legacy::wanted_level(&call.params));
         if level == Some(None) {
             return Ok(refused(
@@ -281,6 +290,9 @@ impl Edge {
                 &answering.id,
             ));
         }
+        let unfollowed = (call.method == Method::Unsubscribe)
+            .then(|| Object::parse(asked.params).and_then(|p| p.str("uri").map(std::borrow::Cow::into_owned)))
+            .flatten();
         let running = session.begin(answering.id.clone());
         let (served, serving) = self.serve_to_the_end(&who, call);
         let served = tokio::select! {
@@ -291,9 +303,15 @@ impl Edge {
         };
         let served = served.inspect_err(|_| serving.abort())?;
         Ok(match served {
-            Ok(reply) => {
+            Ok(mut reply) => {
                 if let Some(Some(level)) = level {
                     session.set_level(level);
+                }
+                if let Some(followed) = reply.take_followed() {
+                    session.follow(followed);
+                }
+                if let Some(uri) = unfollowed {
+                    session.unfollow(&uri);
                 }
                 respond(self, reply, answering, gone, Some(running), slots).await
             }
@@ -312,89 +330,6 @@ impl Edge {
             }
         });
         (receiver, serving.abort_handle())
-    }
-
-    async fn initialize(
-        self: &Arc<Self>,
-        head: &Head,
-        gone: Gone,
-        asked: &Asked<'_>,
-        answering: Answering,
-    ) -> Result<Response, Rejection> {
-        let who = gone.who.clone();
-        let Some(opening) = legacy::opening(asked.params) else {
-            let why = "`protocolVersion`, `capabilities` and `clientInfo` are required";
-            return Ok(refused(&Refusal::InvalidParams(why.into()), asked.id, &answering.id));
-        };
-        let call = legacy::initialize(asked, &opening, &head.headers);
-        let reply = match self.gateway.serve(&who.caller, call).await {
-            Ok(reply) => reply,
-            Err(refusal) => return Ok(refused(&refusal, asked.id, &answering.id)),
-        };
-        let now = self.gateway.clock().now_us();
-        let (front, client) = (asked.front.clone(), opening.client);
-        let session = self.sessions.open(&who.caller, front, opening.edition, client, now)?;
-        let mut response = respond(self, reply, answering, gone, None, Slots::none()).await;
-        if let Ok(value) = HeaderValue::try_from(session.id.as_str()) {
-            response.headers_mut().insert(legacy::SESSION, value);
-        }
-        Ok(response)
-    }
-
-    fn notification(
-        &self,
-        head: &Head,
-        who: &Authenticated,
-        front: &Front,
-        (method, params): (&str, Option<&str>),
-    ) -> Result<Response, Rejection> {
-        // The stateless era has no notifications from clients over HTTP: accepted, and without effect.
-        if let Some(id) = legacy::session_id(&head.headers) {
-            let session = self.sessions.find(id, &who.caller, front, self.gateway.clock().now_us())?;
-            if method == "notifications/cancelled" {
-                let request =
-                    params.and_then(Object::parse).and_then(|p| p.get("requestId")).and_then(Id::from_raw);
-                if let Some(request) = request {
-                    session.cancel(&request);
-                }
-            }
-        }
-        Ok(accepted_empty())
-    }
-
-    fn session(&self, head: &Head, who: &Authenticated, front: &Front) -> Result<Arc<Session>, Rejection> {
-        let id = legacy::session_id(&head.headers).ok_or(Rejection::NoSession)?;
-        self.sessions.find(id, &who.caller, front, self.gateway.clock().now_us())
-    }
-
-    /// GET: the legacy stream of what the server says unasked. The stateless era has none.
-    fn listen(
-        self: &Arc<Self>,
-        head: &Head,
-        who: Authenticated,
-        changes: watch::Receiver<u64>,
-        front: Front,
-    ) -> Result<Response, Rejection> {
-        if legacy::session_id(&head.headers).is_none() {
-            return Err(Rejection::HttpMethod("POST"));
-        }
-        if !accepted(&head.headers).is_some_and(|a| a.events) {
-            return Err(Rejection::Accept);
-        }
-        let session = self.session(head, &who, &front)?;
-        Ok(stream::standalone(self.clone(), session, (who, changes), front))
-    }
-
-    /// DELETE: the end of a legacy session.
-    fn end(&self, head: &Head, who: &Authenticated, front: &Front) -> Result<Response, Rejection> {
-        if legacy::session_id(&head.headers).is_none() {
-            return Err(Rejection::HttpMethod("POST"));
-        }
-        let session = self.session(head, who, front)?;
-        self.sessions.end(&session);
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(response)
     }
 }
 
@@ -424,7 +359,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The plain answer to a refused call.
-fn refused(refusal: &Refusal, reference: Uuid, id: &Id) -> Response {
+pub(super) fn refused(refusal: &Refusal, reference: Uuid, id: &Id) -> Response {
     let status = StatusCode::from_u16(refusal.text().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json(
         status,
@@ -432,7 +367,7 @@ fn refused(refusal: &Refusal, reference: Uuid, id: &Id) -> Response {
     )
 }
 
-fn accepted_empty() -> Response {
+pub(super) fn accepted_empty() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     response

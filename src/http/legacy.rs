@@ -4,7 +4,7 @@ use super::Rejection;
 use super::modern::{Asked, VERSION, client, trace};
 use super::sessions::Session;
 use crate::gateway::{Call, Client, SessionFacts};
-use crate::mcp::{Edition, Era, Method, Object};
+use crate::mcp::{Abilities, Edition, Era, Method, Object};
 use crate::upstream::LogLevel;
 use http::HeaderMap;
 
@@ -14,6 +14,7 @@ pub(super) const SESSION: &str = "mcp-session-id";
 pub(super) struct Opening {
     pub edition: Edition,
     pub client: Client,
+    pub abilities: Abilities,
 }
 
 /// Reads `initialize`: the asked revision if we speak it, else our newest of that era.
@@ -21,9 +22,9 @@ pub(super) fn opening(params: &str) -> Option<Opening> {
     let params = Object::parse(params)?;
     let asked = params.str("protocolVersion")?;
     let edition = Edition::parse(&asked).filter(|e| e.era() == Era::Legacy).unwrap_or(Edition::LATEST_LEGACY);
-    params.object("capabilities")?;
+    let abilities = Abilities::read(&params.object("capabilities")?, edition);
     let info = params.object("clientInfo")?;
-    Some(Opening { edition, client: client(&info) })
+    Some(Opening { edition, client: client(&info), abilities })
 }
 
 /// The session id of a request, if it has one.
@@ -48,6 +49,7 @@ pub(super) fn initialize(asked: &Asked<'_>, opening: &Opening, headers: &HeaderM
         edition: opening.edition,
         transport: "http",
         client: opening.client.clone(),
+        abilities: Abilities::default(),
         progress_token: None,
         log_level: None,
         session: SessionFacts::default(),
@@ -73,6 +75,7 @@ pub(super) fn call(asked: &Asked<'_>, session: &Session, headers: &HeaderMap) ->
         edition: session.edition,
         transport: "http",
         client: session.client.clone(),
+        abilities: session.abilities.clone(),
         progress_token: given
             .as_ref()
             .and_then(|m| m.get("progressToken"))

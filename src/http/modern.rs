@@ -2,7 +2,7 @@
 
 use super::Rejection;
 use crate::gateway::{Call, Client, SessionFacts, Trace};
-use crate::mcp::{Edition, Era, Method, Object, PARAM_HEADER, decode_header_value, meta};
+use crate::mcp::{Abilities, Edition, Era, Method, Object, PARAM_HEADER, decode_header_value, meta};
 use crate::route::Front;
 use crate::upstream::LogLevel;
 use http::HeaderMap;
@@ -34,9 +34,9 @@ pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejec
     let edition = Edition::parse(&version)
         .filter(|e| e.era() == Era::Modern)
         .ok_or_else(|| Rejection::Version(version.chars().take(64).collect()))?;
-    if given.object(meta::CLIENT_CAPABILITIES).is_none() {
-        return Err(Rejection::Meta(meta::CLIENT_CAPABILITIES));
-    }
+    let capabilities =
+        given.object(meta::CLIENT_CAPABILITIES).ok_or(Rejection::Meta(meta::CLIENT_CAPABILITIES))?;
+    let abilities = Abilities::read(&capabilities, edition);
     if header(headers, METHOD)? != asked.method {
         return Err(Rejection::Header(METHOD));
     }
@@ -55,6 +55,7 @@ pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejec
         edition,
         transport: "http",
         client: given.object(meta::CLIENT_INFO).map(|info| client(&info)).unwrap_or_default(),
+        abilities,
         progress_token: given
             .get("progressToken")
             .filter(|t| crate::mcp::Id::from_raw(t).is_some())

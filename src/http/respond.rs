@@ -2,21 +2,22 @@
 
 use super::Rejection;
 use super::edge::Edge;
-use super::sessions::Running;
+use super::replay::{Read, Stream};
+use super::sessions::{Running, Session};
 use super::slots::Slots;
 use crate::gateway::{Frame, Reply};
 use crate::identity::Authenticated;
-use crate::mcp::{Era, Id, Object, codes};
+use crate::mcp::{Edition, Era, Id, Object, codes};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream::unfold;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 
 /// A silent answer becomes a stream after this time, so that nothing on the way takes it for dead.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,23 +55,25 @@ pub(super) struct Answering {
     pub accepts: Accepts,
 }
 
-/// A reply, and all that must live as long as it does. In the legacy era a lost connection is no
-/// cancellation: what is left is then read to its end, so that the recorded outcome is the true one.
+/// The next frame of a reply, under way. It is kept, not begun anew, when something else happens meanwhile: a frame
+/// whose outcome is being recorded must not be lost.
+pub(super) type Next = Pin<Box<dyn Future<Output = (Reply, Option<Frame>)> + Send>>;
+
+/// Begins to wait for the next frame.
+pub(super) fn next(mut reply: Reply) -> Next {
+    Box::pin(async move {
+        let frame = reply.next().await;
+        (reply, frame)
+    })
+}
+
+/// A reply to a stateless agent, and all that must live as long as it does. Dropping it cancels the call.
 struct Pending {
-    reply: Option<Reply>,
-    lingers: Option<TaskTracker>,
-    running: Option<Running>,
+    next: Option<Next>,
     _slots: Slots,
 }
 
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let (Some(mut reply), Some(tracker)) = (self.reply.take(), &self.lingers) {
-            tracker.spawn(async move { while reply.next().await.is_some() {} });
-        }
-    }
-}
-
+/// What comes next.
 enum Step {
     Frame(Frame),
     /// At the end.
@@ -82,22 +85,27 @@ enum Step {
 }
 
 impl Pending {
-    async fn next(&mut self, gone: &mut Gone) -> Step {
-        let Some(reply) = &mut self.reply else { return Step::Over };
-        let cancelled = self.running.as_ref().map(|r| r.cancel.clone()).unwrap_or_default();
-        let step = tokio::select! {
-            biased;
-            () = gone.revoked() => Step::Revoked,
-            () = cancelled.cancelled() => Step::Cancelled,
-            frame = reply.next() => frame.map_or(Step::Over, Step::Frame),
-        };
-        if !matches!(&step, Step::Frame(frame) if !frame.is_last()) {
-            // Dropped here and now: if it was not the last, the outcome is recorded as cancelled, and the
-            // backend told.
-            self.reply = None;
-        }
-        step
+    /// Can be cancelled without losing a frame.
+    async fn step(&mut self, gone: &mut Gone) -> Step {
+        step(&mut self.next, gone, std::future::pending()).await
     }
+}
+
+/// The next step of a call, unless something ends it first: then it is dropped here and now, its outcome is recorded as
+/// cancelled, and the backend told.
+async fn step(waiting: &mut Option<Next>, gone: &mut Gone, cancelled: impl Future<Output = ()>) -> Step {
+    let Some(under_way) = waiting.as_mut() else { return Step::Over };
+    let ended = tokio::select! {
+        biased;
+        () = gone.revoked() => Step::Revoked,
+        () = cancelled => Step::Cancelled,
+        (reply, frame) = under_way => {
+            *waiting = frame.as_ref().is_some_and(|f| !f.is_last()).then(|| next(reply));
+            return frame.map_or(Step::Over, Step::Frame);
+        }
+    };
+    *waiting = None;
+    ended
 }
 
 /// Waits until a credential is no longer good.
@@ -138,35 +146,160 @@ pub(super) async fn respond(
     edge: &Arc<Edge>,
     reply: Reply,
     answering: Answering,
-    mut gone: Gone,
+    gone: Gone,
     running: Option<Running>,
     slots: Slots,
 ) -> Response {
-    let legacy = reply.edition().era() == Era::Legacy;
-    let lingers = legacy.then(|| edge.tracker.clone());
-    let mut pending = Pending { reply: Some(reply), lingers, running, _slots: slots };
+    match running {
+        Some(running) => in_session(edge, reply, answering, gone, (running, slots)).await,
+        None => stateless(reply, answering, gone, slots).await,
+    }
+}
+
+async fn stateless(reply: Reply, answering: Answering, mut gone: Gone, slots: Slots) -> Response {
     let Answering { id, accepts } = answering;
+    let legacy = reply.edition().era() == Era::Legacy;
+    let mut pending = Pending { next: Some(next(reply)), _slots: slots };
     if !accepts.events {
-        return loop {
-            match pending.next(&mut gone).await {
-                Step::Frame(frame) if frame.is_last() => {
-                    break json(status(&frame, legacy), envelope(&frame, &id));
-                }
+        loop {
+            match pending.step(&mut gone).await {
+                Step::Frame(frame) if frame.is_last() => return last(&frame, &id, legacy),
                 Step::Frame(_) => {}
-                ended => break over(&ended, &gone, &id),
+                ended => return over(&ended, &gone, &id),
             }
-        };
+        }
     }
     let first = tokio::select! {
-        step = pending.next(&mut gone) => Some(step),
+        step = pending.step(&mut gone) => Some(step),
         () = tokio::time::sleep(PATIENCE) => None,
     };
     match first {
-        Some(Step::Frame(frame)) if frame.is_last() => json(status(&frame, legacy), envelope(&frame, &id)),
-        Some(Step::Frame(frame)) => events(pending, gone, id, event(&envelope(&frame, &Id::number(0)))),
+        Some(Step::Frame(frame)) if frame.is_last() => last(&frame, &id, legacy),
+        Some(Step::Frame(frame)) => {
+            let first = event(&envelope(&frame, &id));
+            events(pending, gone, id, first)
+        }
         Some(ended) => over(&ended, &gone, &id),
         None => events(pending, gone, id, Bytes::from_static(b":\n\n")),
     }
+}
+
+/// In the session era a lost connection is no cancellation: the call goes on by itself, and what it says is kept for an
+/// agent that comes back.
+async fn in_session(
+    edge: &Arc<Edge>,
+    reply: Reply,
+    answering: Answering,
+    mut gone: Gone,
+    held: (Running, Slots),
+) -> Response {
+    let Answering { id, accepts } = answering;
+    let session = held.0.session().clone();
+    let mut call = Kept { next: Some(next(reply)), held, edge: edge.clone() };
+    let first = loop {
+        let step = tokio::select! {
+            step = call.step(&mut gone) => Some(step),
+            () = tokio::time::sleep(PATIENCE), if accepts.events => None,
+        };
+        match step {
+            Some(Step::Frame(frame)) if frame.is_last() => return last(&frame, &id, true),
+            Some(Step::Frame(frame)) if accepts.events => break Some(frame),
+            Some(Step::Frame(_)) => {}
+            Some(ended) => return over(&ended, &gone, &id),
+            None => break None,
+        }
+    };
+    let stream = session.open_stream();
+    if session.edition >= Edition::V2025_11_25 {
+        stream.prime();
+    }
+    if let Some(frame) = first {
+        say(&session, &stream, frame, &id);
+    }
+    let told = stream.clone();
+    edge.tracker.spawn(async move {
+        while let Step::Frame(frame) = call.step(&mut gone).await {
+            let ends = frame.is_last();
+            say(call.held.0.session(), &told, frame, &id);
+            if ends {
+                break;
+            }
+            told.room().await;
+        }
+        told.end();
+    });
+    follow(&session, &stream, 0)
+}
+
+/// A call of a session, which outlives its connection.
+struct Kept {
+    next: Option<Next>,
+    held: (Running, Slots),
+    edge: Arc<Edge>,
+}
+
+impl Kept {
+    /// Can be cancelled without losing a frame.
+    async fn step(&mut self, gone: &mut Gone) -> Step {
+        let cancelled = self.held.0.cancel.clone();
+        step(&mut self.next, gone, cancelled.cancelled_owned()).await
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // The connection was lost before there was a stream: the recorded outcome is to be the true one.
+        if let Some(next_frame) = self.next.take() {
+            self.edge.tracker.spawn(async move {
+                let (mut reply, mut frame) = next_frame.await;
+                while frame.is_some_and(|f| !f.is_last()) {
+                    frame = reply.next().await;
+                }
+            });
+        }
+    }
+}
+
+/// Puts a frame on a stream. A question gets an id that nobody can guess, and its answer a place to go to.
+fn say(session: &Arc<Session>, stream: &Stream, frame: Frame, id: &Id) {
+    stream.push(&message(session, frame, id));
+}
+
+/// The message of a frame within a session.
+pub(super) fn message(session: &Arc<Session>, frame: Frame, id: &Id) -> String {
+    match frame {
+        Frame::Question { ask, params, answer } => {
+            let asked = session.ask(answer);
+            format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"{}\",\"params\":{}}}",
+                asked.raw(),
+                ask.as_str(),
+                params.value()
+            )
+        }
+        frame => envelope(&frame, id),
+    }
+}
+
+/// A connection that reads a stream of the session from an event on.
+pub(super) fn follow(session: &Arc<Session>, stream: &Arc<Stream>, from: u64) -> Response {
+    let reading = (stream.reader(from), session.clone());
+    let events = unfold(reading, |(mut reader, session)| async move {
+        let bytes = tokio::select! {
+            read = reader.next() => match read {
+                Read::Event(bytes) => bytes,
+                Read::End => return None,
+            },
+            () = session.ended.cancelled() => return None,
+            () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
+        };
+        Some((Ok::<_, Infallible>(bytes), (reader, session)))
+    });
+    stream_response(Body::from_stream(events))
+}
+
+fn last(frame: &Frame, id: &Id, legacy: bool) -> Response {
+    json(status(frame, legacy), envelope(frame, id))
 }
 
 /// The answer to a request that has no frame: `ping`, or one that was ended before its first.
@@ -186,7 +319,7 @@ fn events(pending: Pending, gone: Gone, id: Id, first: Bytes) -> Response {
             return Some((Ok::<_, Infallible>(first), (pending, gone, id, None)));
         }
         let bytes = tokio::select! {
-            step = pending.next(&mut gone) => match step {
+            step = pending.step(&mut gone) => match step {
                 Step::Frame(frame) => event(&envelope(&frame, &id)),
                 Step::Over | Step::Cancelled | Step::Revoked => return None,
             },
@@ -211,20 +344,29 @@ pub(super) fn stream_response(body: Body) -> Response {
 /// them between tokens.
 pub(super) fn event(message: &str) -> Bytes {
     let mut out = String::with_capacity(message.len() + 16);
+    data_lines(message, &mut out);
+    out.into()
+}
+
+/// A message as the data of an event, which it ends.
+pub(super) fn data_lines(message: &str, out: &mut String) {
     for line in message.lines() {
         out.push_str("data: ");
         out.push_str(line);
         out.push('\n');
     }
     out.push('\n');
-    out.into()
 }
 
 /// The JSON-RPC message of a frame, under the agent's own id.
-fn envelope(frame: &Frame, id: &Id) -> String {
+pub(super) fn envelope(frame: &Frame, id: &Id) -> String {
     match frame {
         Frame::Notification { method, params } => {
             format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{}}}", params.value())
+        }
+        // Only sessions have questions, and `message` has put them.
+        Frame::Question { ask, params, .. } => {
+            format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{}\",\"params\":{}}}", ask.as_str(), params.value())
         }
         Frame::Result(result) => {
             format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}", id.raw(), result.value())
@@ -242,14 +384,18 @@ fn status(frame: &Frame, legacy: bool) -> StatusCode {
     match frame {
         Frame::Refused(refusal, _) => StatusCode::from_u16(refusal.text().status).unwrap_or(StatusCode::OK),
         // A backend that does not know a method which we do: the stateless era says so in the status.
-        Frame::Error(error) if !legacy && is_unknown_method(error.value()) => StatusCode::NOT_FOUND,
+        Frame::Error(error) if !legacy && code(error.value()) == Some(codes::METHOD_NOT_FOUND) => {
+            StatusCode::NOT_FOUND
+        }
+        Frame::Error(error) if !legacy && code(error.value()) == Some(codes::MISSING_CAPABILITY) => {
+            StatusCode::BAD_REQUEST
+        }
         _ => StatusCode::OK,
     }
 }
 
-fn is_unknown_method(error: &str) -> bool {
-    let code = Object::parse(error).and_then(|error| error.get("code")).and_then(|code| code.parse().ok());
-    code == Some(codes::METHOD_NOT_FOUND)
+fn code(error: &str) -> Option<i64> {
+    Object::parse(error)?.get("code")?.parse().ok()
 }
 
 /// A JSON response.

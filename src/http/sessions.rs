@@ -1,14 +1,18 @@
 //! Sessions of the legacy era: bound to their principal, bounded in number and age.
 
 use super::Rejection;
-use crate::gateway::{Client, SessionFacts};
+use super::legacy::Opening;
+use super::replay::Stream;
+use crate::gateway::{Client, Followed, Said, SessionFacts, Views};
 use crate::identity::Caller;
-use crate::mcp::{Edition, Id};
+use crate::mcp::{Abilities, Edition, Id, quote};
 use crate::route::Front;
 use crate::upstream::LogLevel;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// One legacy session.
@@ -17,6 +21,8 @@ pub(super) struct Session {
     pub id: String,
     pub edition: Edition,
     pub client: Client,
+    /// What the agent can be asked.
+    pub abilities: Abilities,
     /// Cancelled when the session ends: its streams end with it.
     pub ended: CancellationToken,
     owner: Owner,
@@ -26,7 +32,28 @@ pub(super) struct Session {
     calls: AtomicI64,
     level: Mutex<Option<LogLevel>>,
     running: Mutex<HashMap<Id, CancellationToken>>,
+    /// Questions that the agent has not answered, by our id.
+    asked: Mutex<HashMap<Id, oneshot::Sender<Said>>>,
+    streams: Mutex<Streams>,
+    /// Resources that the agent follows.
+    followed: Mutex<Vec<Followed>>,
+    /// What the agent was last told of its view of the lists.
+    told: Mutex<Option<Views>>,
 }
+
+/// The streams of a session that can be come back to.
+#[derive(Debug, Default)]
+struct Streams {
+    opened: u64,
+    kept: Vec<Arc<Stream>>,
+}
+
+/// Most streams of one session that are kept; the oldest goes first.
+const STREAMS: usize = 64;
+/// Most resources that one session follows; the oldest goes first.
+const FOLLOWED: usize = 1000;
+/// Most questions of one session that wait for an answer; beyond that a question is as good as refused.
+const QUESTIONS: usize = 256;
 
 /// Who may use a session: the principal behind a credential, not the credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +80,82 @@ impl Session {
         *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
     }
 
+    /// Keeps a place for the answer to a question, under an id that nobody can guess (122 random bits).
+    pub(super) fn ask(&self, answer: oneshot::Sender<Said>) -> Id {
+        let id =
+            Id::from_raw(&quote(&uuid::Uuid::new_v4().simple().to_string())).unwrap_or_else(|| Id::number(0));
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.retain(|_, waiting| !waiting.is_closed());
+        if asked.len() < QUESTIONS {
+            asked.insert(id.clone(), answer);
+        }
+        id
+    }
+
+    /// Takes the answer to a question, once. One to a question of nobody's has no effect.
+    pub(super) fn answer(&self, id: &Id, said: Said) {
+        let waiting = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(said);
+        }
+    }
+
+    /// A new stream that can be come back to.
+    pub(super) fn open_stream(&self) -> Arc<Stream> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.opened += 1;
+        let stream = Arc::new(Stream::new(streams.opened));
+        streams.keep(stream.clone());
+        stream
+    }
+
+    /// The stream of that number, if it is still kept.
+    pub(super) fn stream(&self, number: u64) -> Option<Arc<Stream>> {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.kept.iter().find(|stream| stream.number == number).cloned()
+    }
+
+    /// The standalone stream, number 0.
+    pub(super) fn standalone(&self) -> Arc<Stream> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stream) = streams.kept.iter().find(|stream| stream.number == 0) {
+            return stream.clone();
+        }
+        let stream = Arc::new(Stream::new(0));
+        streams.keep(stream.clone());
+        stream
+    }
+
+    /// Follows a resource from now on; one that was followed already is followed once.
+    pub(super) fn follow(&self, followed: Followed) {
+        let mut all = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|known| known.shown != followed.shown);
+        if all.len() >= FOLLOWED {
+            all.remove(0);
+        }
+        all.push(followed);
+    }
+
+    /// Follows a resource no more.
+    pub(super) fn unfollow(&self, shown: &str) {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.shown != shown);
+    }
+
+    /// The resources that the agent follows.
+    pub(super) fn followed(&self) -> MutexGuard<'_, Vec<Followed>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the agent was last told of its view of the lists.
+    pub(super) fn told(&self) -> Option<Views> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The agent has been told of this view.
+    pub(super) fn tell(&self, views: Views) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(views);
+    }
+
     /// Notes a running request, so that it can be cancelled.
     pub(super) fn begin(self: &Arc<Self>, id: Id) -> Running {
         let cancel = self.ended.child_token();
@@ -68,12 +171,30 @@ impl Session {
     }
 }
 
+impl Streams {
+    fn keep(&mut self, stream: Arc<Stream>) {
+        let now = Instant::now();
+        self.kept.retain(|stream| !stream.is_old(now));
+        if self.kept.len() >= STREAMS {
+            self.kept.remove(0);
+        }
+        self.kept.push(stream);
+    }
+}
+
 /// A request that is running; dropped when it ends.
 #[derive(Debug)]
 pub(super) struct Running {
     session: Arc<Session>,
     id: Id,
     pub cancel: CancellationToken,
+}
+
+impl Running {
+    /// The session that it runs in.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
 }
 
 impl Drop for Running {
@@ -104,14 +225,14 @@ impl Sessions {
         &self,
         caller: &Caller,
         front: Front,
-        edition: Edition,
-        client: Client,
+        opening: &Opening,
         now_us: i64,
     ) -> Result<Arc<Session>, Rejection> {
         let session = Arc::new(Session {
             id: uuid::Uuid::new_v4().simple().to_string(),
-            edition,
-            client,
+            edition: opening.edition,
+            client: opening.client.clone(),
+            abilities: opening.abilities.clone(),
             ended: CancellationToken::new(),
             owner: Owner::of(caller),
             front,
@@ -120,6 +241,10 @@ impl Sessions {
             calls: AtomicI64::new(0),
             level: Mutex::default(),
             running: Mutex::default(),
+            asked: Mutex::default(),
+            streams: Mutex::default(),
+            followed: Mutex::default(),
+            told: Mutex::default(),
         });
         let mut open = self.lock();
         if open.len() >= self.most {
@@ -170,7 +295,11 @@ impl Sessions {
 
     /// Ends the sessions that nobody used for too long.
     pub(super) fn sweep(&self, now_us: i64) {
+        let now = Instant::now();
         let mut open = self.lock();
+        for session in open.values() {
+            session.streams.lock().unwrap_or_else(PoisonError::into_inner).kept.retain(|s| !s.is_old(now));
+        }
         open.retain(|_, session| {
             let fresh = self.is_fresh(session, now_us);
             if !fresh {

@@ -1,4 +1,4 @@
-//! How many calls may run at once: of all callers, and of each.
+//! How many calls may run at once: of all callers, and of each; and how many streams may stay open.
 
 use super::Rejection;
 use crate::identity::Caller;
@@ -12,23 +12,25 @@ pub(super) struct Places {
     all: Arc<Semaphore>,
     principals: Mutex<HashMap<String, Arc<Semaphore>>>,
     per_principal: usize,
+    streams: Arc<Semaphore>,
 }
 
 /// Places that a running call holds.
 #[derive(Debug)]
 pub(super) struct Slots {
-    _held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    _held: Vec<OwnedSemaphorePermit>,
 }
 
 impl Slots {
     pub(super) fn none() -> Self {
-        Self { _held: None }
+        Self { _held: Vec::new() }
     }
 }
 
 impl Places {
-    pub(super) fn new(all: usize, per_principal: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all)), principals: Mutex::default(), per_principal }
+    pub(super) fn new(all: usize, per_principal: usize, streams: usize) -> Self {
+        let (all, streams) = (Arc::new(Semaphore::new(all)), Arc::new(Semaphore::new(streams)));
+        Self { all, principals: Mutex::default(), per_principal, streams }
     }
 
     /// A place among all calls and among this principal's; held until the answer is complete.
@@ -40,7 +42,13 @@ impl Places {
             principals.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.per_principal))).clone()
         };
         let own = own.try_acquire_owned().map_err(|_| Rejection::TooManyCalls)?;
-        Ok(Slots { _held: Some((all, own)) })
+        Ok(Slots { _held: vec![all, own] })
+    }
+
+    /// A place among the streams that go on for ever; they are no calls under way.
+    pub(super) fn stream(&self) -> Result<Slots, Rejection> {
+        let stream = self.streams.clone().try_acquire_owned().map_err(|_| Rejection::TooManySessions)?;
+        Ok(Slots { _held: vec![stream] })
     }
 
     /// Forgets principals that run nothing.

@@ -40,11 +40,23 @@ pub enum Method {
     Complete,
     /// `logging/setLevel` (up to 2025-11-25)
     SetLevel,
+    /// `subscriptions/listen` (from 2026-07-28)
+    Listen,
+    /// `resources/subscribe` (up to 2025-11-25)
+    Subscribe,
+    /// `resources/unsubscribe` (up to 2025-11-25)
+    Unsubscribe,
+    /// `tasks/get` (extension `io.modelcontextprotocol/tasks`, 2026-07-28)
+    TasksGet,
+    /// `tasks/update` (the same)
+    TasksUpdate,
+    /// `tasks/cancel` (the same)
+    TasksCancel,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Initialize,
         Self::Discover,
         Self::Ping,
@@ -57,6 +69,12 @@ impl Method {
         Self::ResourcesRead,
         Self::Complete,
         Self::SetLevel,
+        Self::Listen,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::TasksGet,
+        Self::TasksUpdate,
+        Self::TasksCancel,
     ];
 
     /// The method's name on the wire.
@@ -74,6 +92,12 @@ impl Method {
             Self::ResourcesRead => "resources/read",
             Self::Complete => "completion/complete",
             Self::SetLevel => "logging/setLevel",
+            Self::Listen => "subscriptions/listen",
+            Self::Subscribe => "resources/subscribe",
+            Self::Unsubscribe => "resources/unsubscribe",
+            Self::TasksGet => "tasks/get",
+            Self::TasksUpdate => "tasks/update",
+            Self::TasksCancel => "tasks/cancel",
         }
     }
 
@@ -81,8 +105,11 @@ impl Method {
     pub fn parse(name: &str, era: Era) -> Option<Self> {
         let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
         let missing = match era {
-            Era::Modern => matches!(method, Self::Initialize | Self::Ping | Self::SetLevel),
-            Era::Legacy => method == Self::Discover,
+            Era::Modern => matches!(
+                method,
+                Self::Initialize | Self::Ping | Self::SetLevel | Self::Subscribe | Self::Unsubscribe
+            ),
+            Era::Legacy => matches!(method, Self::Discover | Self::Listen) || method.follows_task(),
         };
         (!missing).then_some(method)
     }
@@ -90,7 +117,14 @@ impl Method {
     /// Who answers it.
     pub fn kind(self) -> Kind {
         match self {
-            Self::ToolsCall | Self::PromptsGet | Self::ResourcesRead | Self::Complete => Kind::Forwarded,
+            Self::ToolsCall
+            | Self::PromptsGet
+            | Self::ResourcesRead
+            | Self::Complete
+            | Self::Subscribe
+            | Self::TasksGet
+            | Self::TasksUpdate
+            | Self::TasksCancel => Kind::Forwarded,
             Self::Ping => Kind::Liveness,
             Self::Initialize
             | Self::Discover
@@ -98,7 +132,9 @@ impl Method {
             | Self::PromptsList
             | Self::ResourcesList
             | Self::TemplatesList
-            | Self::SetLevel => Kind::Own,
+            | Self::SetLevel
+            | Self::Listen
+            | Self::Unsubscribe => Kind::Own,
         }
     }
 
@@ -106,9 +142,20 @@ impl Method {
     pub fn target_param(self) -> Option<&'static str> {
         match self {
             Self::ToolsCall | Self::PromptsGet => Some("name"),
-            Self::ResourcesRead => Some("uri"),
+            Self::ResourcesRead | Self::Subscribe | Self::Unsubscribe => Some("uri"),
+            Self::TasksGet | Self::TasksUpdate | Self::TasksCancel => Some("taskId"),
             _ => None,
         }
+    }
+
+    /// Whether the method follows a task that a tool started.
+    pub fn follows_task(self) -> bool {
+        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel)
+    }
+
+    /// Whether a backend may answer the method with a request for input (MCP 2026-07-28).
+    pub fn may_need_input(self) -> bool {
+        matches!(self, Self::ToolsCall | Self::PromptsGet | Self::ResourcesRead)
     }
 
     /// Whether results of the method carry `ttlMs` and `cacheScope` from 2026-07-28 on.

@@ -1,5 +1,6 @@
 //! Which words does the protocol use? Envelopes, methods, revisions and lossless edits; no I/O.
 
+mod ask;
 mod check;
 mod edition;
 mod headers;
@@ -10,6 +11,7 @@ mod splice;
 #[cfg(test)]
 mod tests;
 
+pub use ask::{Abilities, Ask};
 pub use check::{JsonError, JsonLimits, check};
 pub use edition::{Edition, Era};
 pub use headers::{decode_header_value, encode_header_value};
@@ -32,6 +34,8 @@ pub mod codes {
     pub const INTERNAL: i64 = -32603;
     /// Header and body disagree (MCP 2026-07-28).
     pub const HEADER_MISMATCH: i64 = -32020;
+    /// The request does not declare a client capability that the server needs (MCP 2026-07-28).
+    pub const MISSING_CAPABILITY: i64 = -32021;
     /// The protocol version is not supported (MCP 2026-07-28).
     pub const UNSUPPORTED_VERSION: i64 = -32022;
     /// A resource does not exist (MCP up to 2025-11-25).
@@ -50,6 +54,8 @@ pub mod meta {
     pub const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
     /// Name and version of the server; unverified.
     pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+    /// The JSON-RPC id of the subscription that a notification belongs to.
+    pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
     /// The most verbose log level that the client wants on this request's stream.
     pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 }

@@ -20,6 +20,9 @@ pub(super) const COMPLETE: &str = "Complete";
 /// Approving somebody's call.
 pub(super) const APPROVE_CALL: &str = "ApproveCall";
 
+/// Following a task that a tool started.
+pub(super) const FOLLOW_TASK: &str = "FollowTask";
+
 /// The action group of one server's tools.
 pub(super) fn group_of(server: &str) -> String {
     format!("{server}_*")

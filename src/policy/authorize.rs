@@ -110,6 +110,10 @@ impl Policies {
     pub(super) fn case(&self, known: &Known, question: &Question<'_>) -> Result<Case<'_>, Fault> {
         match question.asked {
             Asked::CallTool { tool, args } => self.tool_call(known, question, (tool, args)),
+            Asked::FollowTask { tool } => {
+                let tool = self.world.tools.get(tool).ok_or(Fault::Unknown)?;
+                Ok(self.lasting(known, &tool.follow, (&tool.uid, &tool.entities), question)?)
+            }
             Asked::ReadResource { server, uri } => {
                 self.resource(known, question, (server, uri), |server| &server.read)
             }
@@ -335,9 +339,19 @@ impl Policies {
     }
 
     fn answer(&self, question: &Question<'_>, settled: Settled, isolated: bool) -> Result<Permit, Denial> {
+        let administers = matches!(question.asked, Asked::Administer { .. } | Asked::ApproveCall { .. });
+        self.answer_for(question.call, settled, (isolated, self.observing && !isolated && !administers))
+    }
+
+    pub(super) fn answer_for(
+        &self,
+        call: uuid::Uuid,
+        settled: Settled,
+        (isolated, observing): (bool, bool),
+    ) -> Result<Permit, Denial> {
         let provenance = Arc::clone(&self.digests);
         if settled.verdict.allows() && !isolated {
-            return Ok(Permit::new(question.call, settled, provenance));
+            return Ok(Permit::new(call, settled, provenance));
         }
         let Settled { verdict, notify, shadow, .. } = settled;
         let kind = if !verdict.forbids.is_empty() {
@@ -355,9 +369,8 @@ impl Policies {
         let reply = self.reply(&determining);
         let reasons =
             Reasons { determining, satisfied: verdict.permits, errors, misfit: None, reply, shadow, notify };
-        let denial = Denial::new(question.call, kind, reasons, provenance);
-        let administers = matches!(question.asked, Asked::Administer { .. } | Asked::ApproveCall { .. });
-        if self.observing && !isolated && !administers {
+        let denial = Denial::new(call, kind, reasons, provenance);
+        if observing {
             return Ok(Permit::overruling(denial));
         }
         Err(denial)

@@ -11,6 +11,7 @@
 mod actions;
 mod annotations;
 mod arguments;
+mod asking;
 mod authorize;
 mod bundle;
 mod callers;
@@ -49,6 +50,7 @@ mod view;
 mod world;
 
 pub use arguments::canonical;
+pub use asking::{Asking, ServerAsk};
 pub use bundle::{Manifest, SignError, sign};
 pub use changes::Changes;
 pub use config::{Bundle, Config, Enforcement, Receiver};

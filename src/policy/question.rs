@@ -54,6 +54,11 @@ pub enum Asked<'a> {
         /// The arguments: the text of one JSON object, or nothing.
         args: &'a str,
     },
+    /// Follow a task that a tool started.
+    FollowTask {
+        /// The tool's exposed name.
+        tool: &'a str,
+    },
     /// Read a resource.
     ReadResource {
         /// The server's id.

@@ -7,8 +7,10 @@ use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::{Entities, Entity, EntityAttrEvaluationError, EntityTypeName, EntityUid, Schema};
 
 use super::actions::{
-    APPROVE_CALL, COMPLETE, DISCOVER, GET_PROMPT, READ_RESOURCE, RETURN_RESULT, SUBSCRIBE_RESOURCE, Types,
+    APPROVE_CALL, COMPLETE, DISCOVER, FOLLOW_TASK, GET_PROMPT, READ_RESOURCE, RETURN_RESULT,
+    SUBSCRIBE_RESOURCE, Types,
 };
+use super::asking::ServerAsk;
 use super::entities;
 use super::hierarchy::Hierarchy;
 use super::model::ServerModel;
@@ -68,6 +70,7 @@ pub(super) struct Tool {
     pub(super) args: Option<RecordShape>,
     pub(super) labels: Vec<String>,
     pub(super) call: Deed,
+    pub(super) follow: Deed,
     pub(super) result: Deed,
     pub(super) discover: Deed,
     pub(super) approve: Deed,
@@ -98,6 +101,8 @@ pub(super) struct Server {
     pub(super) result: Deed,
     pub(super) discover: Deed,
     pub(super) approve: Deed,
+    /// What the server may ask of agents.
+    pub(super) asks: HashMap<ServerAsk, Deed>,
 }
 
 impl World {
@@ -197,7 +202,17 @@ impl Builder<'_> {
         let itself = Thing { kind: &self.types.server, uid: Some(&uid), ancestors: &ancestors };
         let see = self.deed(DISCOVER, &itself, &mut entities)?;
         let resource = Thing { kind: &self.types.resource, uid: None, ancestors: &inside };
+        let mut asks = HashMap::new();
+        for ask in ServerAsk::ALL {
+            let action = self.action(ask.action())?;
+            let kind = &self.types.agent;
+            let target = Target { actions: &action.lineage, kind, resource: None, ancestors: None };
+            let slice = self.index.slice(&target)?;
+            entities.push(action.entity);
+            asks.insert(ask, Deed { action: action.uid, slice });
+        }
         Ok(Server {
+            asks,
             see,
             read: self.deed(READ_RESOURCE, &resource, &mut entities)?,
             subscribe: self.deed(SUBSCRIBE_RESOURCE, &resource, &mut entities)?,
@@ -221,6 +236,7 @@ impl Builder<'_> {
         let thing = Thing { kind: &self.types.tool, uid: Some(&uid), ancestors: &ancestors };
         Ok(Tool {
             call: self.deed(&tool.model.name, &thing, &mut entities)?,
+            follow: self.deed(FOLLOW_TASK, &thing, &mut entities)?,
             result: self.deed(RETURN_RESULT, &thing, &mut entities)?,
             discover: self.deed(DISCOVER, &thing, &mut entities)?,
             approve: self.deed(APPROVE_CALL, &thing, &mut entities)?,

@@ -73,12 +73,20 @@ impl Catalog {
                 None => Resolved::Malformed("`params.name` must be a string"),
                 Some(name) => self.by_name(front, method == Method::ToolsCall, &name, "name"),
             },
-            Method::ResourcesRead => match params.str("uri") {
+            Method::ResourcesRead | Method::Subscribe => match params.str("uri") {
                 None => Resolved::Malformed("`params.uri` must be a string"),
                 Some(uri) => self.by_uri(front, &uri, "uri", quote),
             },
             Method::Complete => self.by_reference(front, params),
             _ => Resolved::Unknown,
+        }
+    }
+
+    /// Server and own URI of a resource as an agent at `front` names it.
+    pub fn owner_of(&self, front: &Front, uri: &str) -> Option<(String, String)> {
+        match self.by_uri(front, uri, "uri", quote) {
+            Resolved::Found(Found { server, own, .. }) => Some((server, own)),
+            Resolved::Unknown | Resolved::Malformed(_) => None,
         }
     }
 

@@ -15,6 +15,8 @@ fn listing(tools: &[&str]) -> Arc<Listing> {
         ],
         templates: vec!["{\"uriTemplate\":\"a://{id}\"}".into()],
         completions: true,
+        subscriptions: false,
+        tasks: false,
         instructions: None,
     })
 }

@@ -15,8 +15,9 @@ pub struct Destination {
     pub server: String,
     /// The method.
     pub method: Method,
-    /// The parameter member that is rewritten on the way (`name`, `uri` or `ref`) and its raw value there.
-    pub rewrite: Option<(&'static str, String)>,
+    /// Members of the parameters that get another raw value on the way, or none: names and URIs of the backend's own,
+    /// and the state of a request that it has not finished.
+    pub edits: Vec<(&'static str, Option<String>)>,
     /// The backend's own name of the tool or prompt, or its own URI.
     pub own_name: Option<String>,
     /// The parameters that are mirrored in headers, if there are any.
@@ -81,6 +82,34 @@ impl ClearedCall {
             return Err(Unclear::NotAnIntent);
         }
         Ok(Self { call, intent: receipt.seq(), permit, params, to, hop })
+    }
+
+    /// Makes this the next round of a call whose backend asked for input: with the answers, which have been filtered
+    /// and recorded, and with the backend's own state.
+    ///
+    /// # Errors
+    /// Refuses answers or receipts of other calls.
+    pub fn next_round(
+        &mut self,
+        answers: &Filtered<String>,
+        state: Option<String>,
+        receipt: &Receipt,
+    ) -> Result<(), Unclear> {
+        if answers.call() != self.call || receipt.call() != Some(self.call) {
+            return Err(Unclear::Mixed);
+        }
+        if !matches!(receipt.kind(), Kind::CallReply | Kind::CallQuestionDenied) {
+            return Err(Unclear::NotAnIntent);
+        }
+        self.retry(state);
+        self.to.edits.push(("inputResponses", Some(answers.value().clone())));
+        Ok(())
+    }
+
+    /// Makes this the same request again, with the backend's own state and nothing else new.
+    pub fn retry(&mut self, state: Option<String>) {
+        self.to.edits.retain(|(key, _)| !matches!(*key, "inputResponses" | "requestState"));
+        self.to.edits.push(("requestState", state));
     }
 
     /// The call's id.

@@ -56,7 +56,7 @@ pub(super) fn open(
             };
             let (poster, headers) = (stream.client.clone(), stream.headers.clone());
             tokio::select! {
-                why = stream.read(&shared, &unasked, &address) => why,
+                why = stream.read(&shared, &address) => why,
                 why = post_all(&mut outbox, &shared, (&poster, &address, &headers)) => why,
             }
         };
@@ -105,7 +105,7 @@ impl Stream {
         address(&self.url, &event.data)
     }
 
-    async fn read(mut self, shared: &Arc<Shared>, unasked: &mpsc::Sender<Unasked>, posts: &Url) -> Error {
+    async fn read(mut self, shared: &Arc<Shared>, posts: &Url) -> Error {
         loop {
             let event = match self.event().await {
                 Ok(event) => event,
@@ -113,7 +113,7 @@ impl Stream {
             };
             match event.name.as_str() {
                 "message" => {
-                    if let Err(e) = dispatch(shared, event.data.as_bytes(), unasked) {
+                    if let Err(e) = dispatch(shared, event.data.as_bytes()) {
                         tracing::warn!(server = shared.server(), "{e}");
                     }
                 }

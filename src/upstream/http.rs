@@ -1,16 +1,18 @@
 //! The Streamable HTTP transport towards a backend, both eras.
 
 use super::inbox::Inbox;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, refusal_of};
+use super::question::{Back, Question};
 use super::resume::Resume;
 use super::sse::SseParser;
 use super::{Error, Inbound};
-use crate::mcp::{Edition, Era, JsonLimits, Message, Outcome, check};
+use crate::mcp::{Ask, Edition, Era, Id, JsonLimits, Message, Outcome, check};
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio_util::task::TaskTracker;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -30,6 +32,7 @@ pub(super) struct HttpLink {
     session: Arc<OnceLock<HeaderValue>>,
     next: AtomicU64,
     limit: usize,
+    tracker: TaskTracker,
 }
 
 impl HttpLink {
@@ -37,23 +40,32 @@ impl HttpLink {
         url: url::Url,
         given: &[(String, String)],
         limit: usize,
-        client: reqwest::Client,
+        (client, tracker): (reqwest::Client, TaskTracker),
     ) -> Result<Self, Error> {
         let mut headers = given_headers(given)?;
         headers.insert(ACCEPT, BOTH);
         headers.insert(CONTENT_TYPE, JSON);
-        Ok(Self { client, url, headers, session: Arc::default(), next: AtomicU64::new(1), limit })
+        Ok(Self { client, url, headers, session: Arc::default(), next: AtomicU64::new(1), limit, tracker })
     }
 
     pub(super) fn next_id(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) async fn request(&self, out: &Outgoing, edition: Edition) -> Result<HttpBody, Error> {
+    pub(super) async fn request(
+        self: &Arc<Self>,
+        out: &Outgoing,
+        edition: Edition,
+    ) -> Result<HttpBody, Error> {
         self.send(self.next_id(), out, edition).await
     }
 
-    pub(super) async fn send(&self, id: u64, out: &Outgoing, edition: Edition) -> Result<HttpBody, Error> {
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        id: u64,
+        out: &Outgoing,
+        edition: Edition,
+    ) -> Result<HttpBody, Error> {
         let mut headers = self.hop_headers(edition, out.method != "initialize");
         if edition.era() == Era::Modern {
             headers.insert(METHOD, HeaderValue::from_static(out.method));
@@ -79,7 +91,7 @@ impl HttpLink {
         let in_session = self.session.get().is_some();
         // Only sessions have streams that can be taken up again (up to 2025-11-25, "Resumability and Redelivery").
         let resume = in_session.then(|| self.resume(edition));
-        HttpBody::of(id, response, self.limit, resume).await
+        HttpBody::of(id, response, (self, edition), resume).await
     }
 
     pub(super) async fn post_notification(&self, text: String, edition: Edition) -> Result<(), Error> {
@@ -88,12 +100,20 @@ impl HttpLink {
         if status.is_success() { Ok(()) } else { Err(Error::Status(status.as_u16())) }
     }
 
+    /// The same, with nobody waiting for it.
+    pub(super) fn post_detached(self: Arc<Self>, text: String, edition: Edition) {
+        let tracker = self.tracker.clone();
+        tracker.spawn(async move {
+            let _ = self.post_notification(text, edition).await;
+        });
+    }
+
     /// The standalone stream of a legacy session, for what the server says unasked; `None` if it has none.
-    pub(super) async fn listen(&self, edition: Edition) -> Option<HttpBody> {
+    pub(super) async fn listen(self: &Arc<Self>, edition: Edition) -> Option<HttpBody> {
         let headers = self.hop_headers(edition, true);
         let response = self.client.get(self.url.clone()).headers(headers).send().await.ok()?;
         let is_stream = response.status().is_success() && media_type(&response) == Some("text/event-stream");
-        is_stream.then(|| HttpBody::streaming(0, response, self.limit, Some(self.resume(edition))))
+        is_stream.then(|| HttpBody::streaming(0, response, (self, edition), Some(self.resume(edition))))
     }
 
     fn resume(&self, edition: Edition) -> Resume {
@@ -166,29 +186,44 @@ enum Source {
 #[derive(Debug)]
 pub(super) struct HttpBody {
     id: u64,
-    limit: usize,
+    link: Arc<HttpLink>,
+    edition: Edition,
     source: Source,
 }
 
 impl HttpBody {
-    fn streaming(id: u64, response: Response, limit: usize, resume: Option<Resume>) -> Self {
+    fn streaming(
+        id: u64,
+        response: Response,
+        (link, edition): (&Arc<HttpLink>, Edition),
+        resume: Option<Resume>,
+    ) -> Self {
         let (response, resume) = (Box::new(response), resume.map(Box::new));
-        let source = Source::Events { response, parser: SseParser::new(limit), seen: 0, resume };
-        Self { id, limit, source }
+        let source = Source::Events { response, parser: SseParser::new(link.limit), seen: 0, resume };
+        Self { id, link: link.clone(), edition, source }
     }
 
-    async fn of(id: u64, response: Response, limit: usize, resume: Option<Resume>) -> Result<Self, Error> {
+    async fn of(
+        id: u64,
+        response: Response,
+        (link, edition): (&Arc<HttpLink>, Edition),
+        resume: Option<Resume>,
+    ) -> Result<Self, Error> {
+        let limit = link.limit;
         let status = response.status();
         let in_session = resume.is_some();
         match media_type(&response) {
             Some("text/event-stream") if status.is_success() => {
-                Ok(Self::streaming(id, response, limit, resume))
+                Ok(Self::streaming(id, response, (link, edition), resume))
             }
             // The specification answers requests with 200, 400 or 404 and a JSON-RPC body.
             Some("application/json") => {
                 let bytes = collect(response, limit).await?;
                 match one_response(&bytes, id, limit) {
-                    Ok(inbound) => Ok(Self { id, limit, source: Source::Ready(Some(inbound)) }),
+                    Ok(inbound) => {
+                        let source = Source::Ready(Some(inbound));
+                        Ok(Self { id, link: link.clone(), edition, source })
+                    }
                     Err(_) if !status.is_success() => Err(refused(status, in_session)),
                     Err(e) => Err(e),
                 }
@@ -207,7 +242,7 @@ impl HttpBody {
                     if *seen > MAX_EVENTS && self.id != 0 {
                         return Err(Error::Garbage("an endless stream of events".into()));
                     }
-                    if let Some(inbound) = one_event(&event.data, self.id, self.limit)? {
+                    if let Some(inbound) = one_event(&event.data, self.id, (&self.link, self.edition))? {
                         return Ok(inbound);
                     }
                 }
@@ -269,20 +304,41 @@ fn one_response(bytes: &[u8], expected: u64, limit: usize) -> Result<Inbound, Er
     }
 }
 
-fn one_event(event: &str, expected: u64, limit: usize) -> Result<Option<Inbound>, Error> {
-    match Message::parse(read(event.as_bytes(), limit)?.trim()).map_err(|e| Error::Garbage(e.to_string()))? {
+fn one_event(
+    event: &str,
+    expected: u64,
+    (link, edition): (&Arc<HttpLink>, Edition),
+) -> Result<Option<Inbound>, Error> {
+    match Message::parse(read(event.as_bytes(), link.limit)?.trim())
+        .map_err(|e| Error::Garbage(e.to_string()))?
+    {
         Message::Response { id, outcome } => inbound(id.as_ref(), outcome, expected).map(Some),
         Message::Notification { method, params } => {
             Ok(Some(Inbound::Notification { method, params: params.unwrap_or("{}").to_owned() }))
         }
-        // We declared no client capability; a question on this stream gets no answer, and the call's
-        // time limit ends a server that insists.
-        Message::Request { .. } => Ok(None),
+        Message::Request { id, method, params } => Ok(asked(id, &method, params, (link, edition))),
     }
 }
 
-fn inbound(id: Option<&crate::mcp::Id>, outcome: Outcome<'_>, expected: u64) -> Result<Inbound, Error> {
-    match (id.map(crate::mcp::Id::as_u64), outcome) {
+/// A question on the stream of a call, so that it is known whom it concerns. Anything else is refused.
+fn asked(
+    id: Id,
+    method: &str,
+    params: Option<&str>,
+    (link, edition): (&Arc<HttpLink>, Edition),
+) -> Option<Inbound> {
+    if edition.era() == Era::Legacy
+        && let Some(ask) = Ask::parse(method)
+    {
+        let back = Back::Http { link: link.clone(), id, edition };
+        return Some(Inbound::Question(Question::new(ask, params.unwrap_or("{}").to_owned(), back)));
+    }
+    link.clone().post_detached(refusal_of(&id, method), edition);
+    None
+}
+
+fn inbound(id: Option<&Id>, outcome: Outcome<'_>, expected: u64) -> Result<Inbound, Error> {
+    match (id.map(Id::as_u64), outcome) {
         (Some(Some(found)), Outcome::Result(raw)) if found == expected => Ok(Inbound::Result(raw.to_owned())),
         // A server that could not read the request answers without its id.
         (Some(Some(found)), Outcome::Error(raw)) if found == expected => Ok(Inbound::Error(raw.to_owned())),

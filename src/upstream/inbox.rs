@@ -3,10 +3,11 @@
 use super::Error;
 use super::http::HttpBody;
 use super::pipe::PipeInbox;
+use super::question::Question;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// One message of a backend, raw.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Inbound {
     /// A notification that belongs to this request: method and raw parameters.
     Notification {
@@ -15,6 +16,8 @@ pub enum Inbound {
         /// Raw parameters.
         params: String,
     },
+    /// Something is asked of the client of this request.
+    Question(Question),
     /// The raw `result`: nothing follows.
     Result(String),
     /// The raw `error`: nothing follows.
@@ -44,6 +47,8 @@ impl Inbox {
 pub struct Answer {
     pub(super) inbox: Inbox,
     pub(super) edition: crate::mcp::Edition,
+    /// Declared after the inbox: the session ends when the call has.
+    pub(super) _alone: Option<super::server::Alone>,
     /// Held until the answer is complete or dropped.
     pub(super) _slot: OwnedSemaphorePermit,
 }

@@ -5,8 +5,9 @@ use super::inbox::Inbox;
 use super::outgoing::Outgoing;
 use super::pipe::{Carrier, Pipe};
 use super::{Endpoint, Error, Target, Wire, event_stream, stdio, websocket};
-use crate::mcp::Edition;
-use tokio::sync::mpsc;
+use crate::mcp::{Edition, Object};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// Something that a backend says without being asked.
@@ -18,19 +19,63 @@ pub(super) enum Unasked {
     Closed,
 }
 
+/// News of one resource or task, for whoever follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// `notifications/resources/updated`, with the backend's own URI.
+    Updated {
+        /// The server's id.
+        server: Arc<str>,
+        /// The URI: the one that is followed, or one below it.
+        uri: String,
+    },
+    /// `notifications/tasks` (2026-07-28): raw parameters, with the backend's own task id in them.
+    Task {
+        /// The server's id.
+        server: Arc<str>,
+        /// Raw parameters.
+        params: String,
+    },
+}
+
 /// What a link needs from its surroundings.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Surroundings {
     pub tracker: TaskTracker,
     pub http: reqwest::Client,
     pub unasked: mpsc::Sender<Unasked>,
+    pub notices: broadcast::Sender<News>,
+    pub server: Arc<str>,
+}
+
+impl Surroundings {
+    /// Passes on what a backend tells without being asked. Nothing waits and nothing is lost: a follower that falls
+    /// behind is told that it has.
+    pub(super) fn told(&self, method: &str, params: &str) {
+        let server = self.server.clone();
+        let notice = match method {
+            "notifications/resources/updated" => {
+                let uri = Object::parse(params).and_then(|p| p.str("uri").map(std::borrow::Cow::into_owned));
+                uri.map(|uri| News::Updated { server, uri })
+            }
+            "notifications/tasks" => Some(News::Task { server, params: params.to_owned() }),
+            _ if method.ends_with("/list_changed") => {
+                let _ = self.unasked.try_send(Unasked::ListChanged);
+                None
+            }
+            _ => None,
+        };
+        if let Some(notice) = notice {
+            let _ = self.notices.send(notice);
+        }
+    }
 }
 
 /// A live connection.
 #[derive(Debug)]
 pub(super) enum Link {
     Pipe(Pipe),
-    Http(HttpLink),
+    Http(Arc<HttpLink>),
 }
 
 impl Link {
@@ -44,7 +89,9 @@ impl Link {
                 websocket::open(target, (url, headers), around).map(Self::Pipe)
             }
             Endpoint::Remote { wire: Wire::StreamableHttp, url, headers, .. } => {
-                HttpLink::new(url.clone(), headers, target.response_bytes, around.http.clone())
+                let around = (around.http.clone(), around.tracker.clone());
+                HttpLink::new(url.clone(), headers, target.response_bytes, around)
+                    .map(Arc::new)
                     .map(Self::Http)
             }
         }

@@ -28,6 +28,10 @@ pub struct Listing {
     pub templates: Vec<String>,
     /// Whether it completes arguments.
     pub completions: bool,
+    /// Whether its resources can be subscribed to.
+    pub subscriptions: bool,
+    /// Whether its tools may start tasks (extension `io.modelcontextprotocol/tasks`).
+    pub tasks: bool,
     /// What it tells clients about itself.
     pub instructions: Option<String>,
 }
@@ -43,6 +47,8 @@ impl Listing {
             resources: Vec::new(),
             templates: Vec::new(),
             completions: has("completions"),
+            subscriptions: peer.has_subscriptions(),
+            tasks: peer.has_tasks(),
             instructions: peer.instructions().map(str::to_owned),
         };
         if has("tools") {

@@ -1,7 +1,9 @@
 //! A request as it leaves: the hop's own `_meta`, ids and names; all else byte for byte.
 
 use super::ClearedCall;
-use crate::mcp::{Edit, Edition, Era, Method, Object, encode_header_value, meta, quote};
+use crate::mcp::{
+    Abilities, Edit, Edition, Era, Id, Method, Object, codes, encode_header_value, meta, quote,
+};
 
 /// A severity of RFC 5424, as MCP logging uses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +56,8 @@ pub struct Hop {
     pub progress: bool,
     /// The most verbose log level that the agent wants.
     pub log_level: Option<LogLevel>,
+    /// What the agent can be asked.
+    pub abilities: Abilities,
     /// W3C `traceparent` of the span towards the backend.
     pub traceparent: Option<String>,
     /// W3C `tracestate`.
@@ -69,6 +73,15 @@ pub(super) struct Outgoing {
     pub name: Option<String>,
     /// `Mcp-Param-*` headers, encoded.
     pub mirrored: Vec<(String, String)>,
+    /// Whom a question that comes meanwhile may concern.
+    pub asker: Option<Asker>,
+}
+
+/// A principal with a call under way, and what its client can be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    pub principal: String,
+    pub abilities: Abilities,
 }
 
 impl Outgoing {
@@ -80,8 +93,11 @@ impl Outgoing {
         let params = match Edit::of(call.params()) {
             None => call.params().to_owned(),
             Some(mut edit) => {
-                if let Some((key, raw)) = &to.rewrite {
-                    edit = edit.set(key, raw.clone());
+                for (key, raw) in &to.edits {
+                    edit = match raw {
+                        Some(raw) => edit.set(key, raw.clone()),
+                        None => edit.remove(key),
+                    };
                 }
                 edit = match &meta {
                     Some(meta) => edit.set("_meta", meta.clone()),
@@ -96,7 +112,8 @@ impl Outgoing {
             mirrored.headers(arguments)
         });
         let mirrored = mirrored.unwrap_or_default();
-        Self { method: to.method.as_str(), name: to.own_name.clone(), mirrored, params }
+        let asker = Asker { principal: to.principal.clone(), abilities: hop.abilities.clone() };
+        Self { method: to.method.as_str(), name: to.own_name.clone(), mirrored, params, asker: Some(asker) }
     }
 
     /// A request of our own.
@@ -107,7 +124,7 @@ impl Outgoing {
             (Some(meta), false) => format!("{{{members},\"_meta\":{meta}}}"),
             (None, _) => format!("{{{members}}}"),
         };
-        Self { method: method.as_str(), params, name: None, mirrored: Vec::new() }
+        Self { method: method.as_str(), params, name: None, mirrored: Vec::new(), asker: None }
     }
 
     /// The whole JSON-RPC request.
@@ -129,6 +146,18 @@ pub(super) fn client_info() -> String {
     format!("{{\"name\":\"sealgate\",\"version\":\"{}\"}}", env!("CARGO_PKG_VERSION"))
 }
 
+/// The answer to a request that no client could answer, or to `ping`.
+pub(super) fn refusal_of(id: &Id, method: &str) -> String {
+    let answer = match method {
+        "ping" => "\"result\":{}".to_owned(),
+        _ => format!(
+            "\"error\":{{\"code\":{},\"message\":\"not supported by this client\"}}",
+            codes::METHOD_NOT_FOUND
+        ),
+    };
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{},{answer}}}", id.raw())
+}
+
 /// `_meta` of this hop: the agent's entries without the reserved ones and its progress token, then ours.
 fn hop_meta(params: Option<&Object<'_>>, edition: Edition, hop: &Hop, id: u64) -> Option<String> {
     let given = params.and_then(|p| p.object("_meta"));
@@ -142,7 +171,7 @@ fn hop_meta(params: Option<&Object<'_>>, edition: Edition, hop: &Hop, id: u64) -
     if edition.era() == Era::Modern {
         members.push(format!("\"{}\":\"{edition}\"", meta::PROTOCOL_VERSION));
         members.push(format!("\"{}\":{}", meta::CLIENT_INFO, client_info()));
-        members.push(format!("\"{}\":{{}}", meta::CLIENT_CAPABILITIES));
+        members.push(format!("\"{}\":{}", meta::CLIENT_CAPABILITIES, hop.abilities.raw(edition)));
         if let Some(level) = hop.log_level {
             members.push(format!("\"{}\":\"{}\"", meta::LOG_LEVEL, level.as_str()));
         }

@@ -1,12 +1,15 @@
 //! A backend that has said which era it speaks: the handshake, and requests of our own.
 
 use super::inbox::{Inbound, Inbox};
-use super::link::{Link, Surroundings, Unasked};
+use super::link::{Link, Surroundings};
 use super::outgoing::{Outgoing, client_info};
 use super::{ClearedCall, EraChoice, Error, Target};
-use crate::mcp::{Edition, Era, Method, Object, array_items, codes, string_value};
-use std::sync::Arc;
+use crate::mcp::{Abilities, Edition, Era, Method, Object, array_items, codes, quote, string_value};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -22,7 +25,9 @@ pub(super) struct Peer {
     capabilities: String,
     instructions: Option<String>,
     call_timeout: Duration,
-    _listening: DropGuard,
+    /// Ends what listens now; replaced when more is to be listened for.
+    listening: Mutex<Option<DropGuard>>,
+    around: Surroundings,
 }
 
 /// What `initialize` came to.
@@ -40,11 +45,19 @@ enum Probe {
 
 impl Peer {
     /// Connects and shakes hands.
-    pub(super) async fn connect(target: &Target, around: &Surroundings) -> Result<Self, Error> {
-        timeout(target.start_timeout, Self::handshake(target, around)).await.unwrap_or(Err(Error::Timeout))
+    ///
+    /// A session-era backend is told once what its client can be asked: `abilities`. A stateless one is told with
+    /// each request.
+    pub(super) async fn connect(
+        target: &Target,
+        around: &Surroundings,
+        abilities: &Abilities,
+    ) -> Result<Self, Error> {
+        let handshake = Self::handshake(target, around, abilities);
+        timeout(target.start_timeout, handshake).await.unwrap_or(Err(Error::Timeout))
     }
 
-    async fn handshake(target: &Target, around: &Surroundings) -> Result<Self, Error> {
+    async fn handshake(target: &Target, around: &Surroundings, abilities: &Abilities) -> Result<Self, Error> {
         let link = Link::open(target, around)?;
         let found = match target.era {
             EraChoice::Legacy => Probe::Legacy,
@@ -65,7 +78,7 @@ impl Peer {
         let link = if link.is_closed() { Link::open(target, around)? } else { link };
         let (edition, answer) = match found {
             Probe::Modern(result) => (Edition::LATEST, result),
-            Probe::Legacy => match initialize(&link).await? {
+            Probe::Legacy => match initialize(&link, abilities).await? {
                 Opened::Legacy(edition, answer) => (edition, answer),
                 // It was slow to start, not silent: the probe reached it first and settled the era.
                 Opened::Refused { modern: true } if target.era == EraChoice::Auto => {
@@ -80,19 +93,19 @@ impl Peer {
             },
         };
         let object = Object::parse(&answer).ok_or_else(|| Error::Handshake("not an object".into()))?;
-        let stop = CancellationToken::new();
         let peer = Self {
             capabilities: object.get("capabilities").unwrap_or("{}").to_owned(),
             instructions: object.str("instructions").map(std::borrow::Cow::into_owned),
             link: Arc::new(link),
             edition,
             call_timeout: target.call_timeout,
-            _listening: stop.clone().drop_guard(),
+            listening: Mutex::default(),
+            around: around.clone(),
         };
         if edition.era() == Era::Legacy {
             peer.link.notify("notifications/initialized", edition).await?;
         }
-        peer.listen(around, stop);
+        peer.listen();
         Ok(peer)
     }
 
@@ -129,45 +142,91 @@ impl Peer {
         timeout(self.call_timeout, answer).await.unwrap_or(Err(Error::Timeout))
     }
 
-    /// Listens for what the backend says unasked. A process says it on its pipe; a legacy HTTP session has
-    /// a stream of its own; a modern backend answers a subscription.
-    fn listen(&self, around: &Surroundings, stop: CancellationToken) {
+    /// Whether its resources can be subscribed to.
+    pub(super) fn has_subscriptions(&self) -> bool {
+        let resources = Object::parse(&self.capabilities).and_then(|c| c.object("resources"));
+        resources.is_some_and(|r| r.get("subscribe") == Some("true"))
+    }
+
+    /// Whether its tools may start tasks.
+    pub(super) fn has_tasks(&self) -> bool {
+        let extensions = Object::parse(&self.capabilities).and_then(|c| c.object("extensions"));
+        self.edition.era() == Era::Modern
+            && extensions.is_some_and(|e| e.get("io.modelcontextprotocol/tasks").is_some())
+    }
+
+    /// Listens for what the backend says unasked. A process of the session era says it on its pipe; an HTTP session has a
+    /// stream of its own; a stateless backend answers a subscription.
+    fn listen(&self) {
         let changes = ["tools", "prompts", "resources"].iter().any(|list| {
             Object::parse(&self.capabilities)
                 .and_then(|c| c.object(list))
                 .is_some_and(|c| c.get("listChanged") == Some("true"))
         });
-        let (link, edition, unasked) = (self.link.clone(), self.edition, around.unasked.clone());
-        if !changes || (link.is_pipe() && edition.era() == Era::Legacy) {
+        let legacy = self.edition.era() == Era::Legacy;
+        let by_pipe = self.link.is_pipe();
+        if (legacy && by_pipe) || !(changes || self.has_subscriptions()) {
             return;
         }
+        let (link, edition, around) = (self.link.clone(), self.edition, self.around.clone());
         // Only weakly: the peer's drop must close the link.
         let weak = Arc::downgrade(&link);
         drop(link);
-        let listening = async move {
-            let Some(link) = weak.upgrade() else { return };
-            let inbox = match (&*link, edition.era()) {
+        let started = async move {
+            let link = weak.upgrade()?;
+            match (&*link, edition.era()) {
                 (Link::Http(http), Era::Legacy) => http.listen(edition).await.map(Inbox::from),
-                _ => link.request(&subscription(edition), edition).await.ok(),
-            };
-            drop(link);
-            let Some(mut inbox) = inbox else { return };
-            while let Ok(frame) = inbox.next().await {
-                match frame {
-                    Inbound::Notification { method, .. } if method.ends_with("/list_changed") => {
-                        let _ = unasked.try_send(Unasked::ListChanged);
-                    }
-                    Inbound::Notification { .. } => {}
-                    Inbound::Result(_) | Inbound::Error(_) => return,
-                }
+                _ => link.request(&subscription(edition, &Wanted::default()), edition).await.ok(),
             }
         };
-        around.tracker.spawn(async move {
+        let stop = CancellationToken::new();
+        self.hold(stop.clone().drop_guard());
+        self.around.tracker.spawn(async move {
             tokio::select! {
-                () = listening => {}
+                () = async { if let Some(inbox) = started.await { hear(inbox, &around, None).await } } => {}
                 () = stop.cancelled() => {}
             }
         });
+    }
+
+    fn hold(&self, guard: DropGuard) {
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    }
+
+    /// Follows exactly these resources and tasks from now on. The filter of a subscription cannot be changed, so a
+    /// stateless backend gets a new one before the old one ends.
+    pub(super) async fn follow(&self, before: &Wanted, wanted: &Wanted) -> Result<(), Error> {
+        if self.edition.era() == Era::Legacy {
+            for (method, uris) in [
+                ("resources/subscribe", wanted.uris.difference(&before.uris)),
+                ("resources/unsubscribe", before.uris.difference(&wanted.uris)),
+            ] {
+                for uri in uris {
+                    let mut out = Outgoing::own(Method::ResourcesRead, self.edition, &uri_member(uri));
+                    out.method = method;
+                    let answer = async { last(&mut self.link.request(&out, self.edition).await?).await };
+                    let answer = timeout(self.call_timeout, answer).await.unwrap_or(Err(Error::Timeout))?;
+                    if let Inbound::Error(_) = answer {
+                        tracing::warn!(server = &*self.around.server, "the backend refused `{method}`");
+                    }
+                }
+            }
+            return Ok(());
+        }
+        let out = subscription(self.edition, wanted);
+        let inbox = self.link.request(&out, self.edition).await?;
+        let (acknowledged, ready) = oneshot::channel();
+        let (stop, around) = (CancellationToken::new(), self.around.clone());
+        let stopped = stop.clone();
+        self.around.tracker.spawn(async move {
+            tokio::select! {
+                () = hear(inbox, &around, Some(acknowledged)) => {}
+                () = stopped.cancelled() => {}
+            }
+        });
+        let acknowledged = timeout(self.call_timeout, ready).await;
+        self.hold(stop.drop_guard());
+        acknowledged.map_err(|_| Error::Timeout)?.map_err(|_| Error::Closed)
     }
 
     /// Ends a legacy HTTP session politely.
@@ -178,18 +237,56 @@ impl Peer {
     }
 }
 
-fn subscription(edition: Edition) -> Outgoing {
-    let wanted = "\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\
-                  \"resourcesListChanged\":true}";
-    let mut out = Outgoing::own(Method::Discover, edition, wanted);
-    out.method = "subscriptions/listen";
+/// What is followed beside the lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The backend's own URIs.
+    pub uris: BTreeSet<String>,
+    /// The backend's own task ids.
+    pub tasks: BTreeSet<String>,
+}
+
+fn uri_member(uri: &str) -> String {
+    format!("\"uri\":{}", quote(uri))
+}
+
+fn subscription(edition: Edition, wanted: &Wanted) -> Outgoing {
+    let mut filter = "\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\
+                      \"resourcesListChanged\":true"
+        .to_owned();
+    for (key, values) in [("resourceSubscriptions", &wanted.uris), ("taskIds", &wanted.tasks)] {
+        if !values.is_empty() {
+            let values: Vec<String> = values.iter().map(|value| quote(value)).collect();
+            let _ = write!(filter, ",\"{key}\":[{}]", values.join(","));
+        }
+    }
+    filter.push('}');
+    let mut out = Outgoing::own(Method::Listen, edition, &filter);
+    out.asker = None;
     out
+}
+
+/// Passes on what comes until the stream ends. The acknowledgement comes first (MCP 2026-07-28, Subscriptions).
+async fn hear(mut inbox: Inbox, around: &Surroundings, mut acknowledged: Option<oneshot::Sender<()>>) {
+    while let Ok(frame) = inbox.next().await {
+        match frame {
+            Inbound::Notification { method, params } => {
+                if let Some(acknowledged) = acknowledged.take() {
+                    let _ = acknowledged.send(());
+                }
+                around.told(&method, &params);
+            }
+            // A question outside of any call concerns nobody: dropped, and thereby refused.
+            Inbound::Question(_) => {}
+            Inbound::Result(_) | Inbound::Error(_) => return,
+        }
+    }
 }
 
 async fn last(inbox: &mut Inbox) -> Result<Inbound, Error> {
     loop {
         match inbox.next().await? {
-            Inbound::Notification { .. } => {}
+            Inbound::Notification { .. } | Inbound::Question(_) => {}
             frame => return Ok(frame),
         }
     }
@@ -219,7 +316,7 @@ async fn probe(link: &Link) -> Result<Probe, Error> {
             }
             Ok(Probe::Legacy)
         }
-        Inbound::Notification { .. } => Ok(Probe::Legacy),
+        Inbound::Notification { .. } | Inbound::Question(_) => Ok(Probe::Legacy),
     }
 }
 
@@ -239,10 +336,11 @@ fn names(list: &str, edition: Edition) -> bool {
 }
 
 /// The legacy handshake.
-async fn initialize(link: &Link) -> Result<Opened, Error> {
+async fn initialize(link: &Link, abilities: &Abilities) -> Result<Opened, Error> {
     let params = format!(
-        "\"protocolVersion\":\"{}\",\"capabilities\":{{}},\"clientInfo\":{}",
+        "\"protocolVersion\":\"{}\",\"capabilities\":{},\"clientInfo\":{}",
         Edition::LATEST_LEGACY,
+        abilities.raw(Edition::LATEST_LEGACY),
         client_info()
     );
     let out = Outgoing::own(Method::Initialize, Edition::LATEST_LEGACY, &params);

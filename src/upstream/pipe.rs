@@ -2,9 +2,10 @@
 //! WebSocket. The transports move text; which message belongs to which request is decided here, once for all.
 
 use super::link::{Surroundings, Unasked};
-use super::outgoing::Outgoing;
+use super::outgoing::{Asker, Outgoing, refusal_of};
+use super::question::{Back, Question};
 use super::{Error, Inbound, Target};
-use crate::mcp::{JsonLimits, Message, Object, Outcome, check, codes};
+use crate::mcp::{Ask, Id, JsonLimits, Message, Object, Outcome, check};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -43,6 +44,7 @@ struct Waiting {
     queued: Arc<AtomicU64>,
     /// Whether it is a subscription, which stays open and owns no log lines.
     listens: bool,
+    asker: Option<Asker>,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,7 @@ pub(super) struct Shared {
     next: AtomicU64,
     closed: OnceLock<Error>,
     limit: usize,
+    around: Surroundings,
 }
 
 /// An open connection. Dropping the last handle closes it, and ends the process behind it.
@@ -83,6 +86,7 @@ impl Pipe {
             next: AtomicU64::new(1),
             closed: OnceLock::new(),
             limit: target.response_bytes,
+            around: around.clone(),
         });
         let stop = CancellationToken::new();
         let ends =
@@ -110,7 +114,8 @@ impl Pipe {
         let (sender, frames) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicU64::new(0));
         let listens = out.method == "subscriptions/listen";
-        self.shared.lock().insert(id, Waiting { frames: sender, queued: queued.clone(), listens });
+        let waiting = Waiting { frames: sender, queued: queued.clone(), listens, asker: out.asker.clone() };
+        self.shared.lock().insert(id, waiting);
         let inbox = PipeInbox { id, shared: self.shared.clone(), frames, queued, done: false };
         // Checked after the insertion: the reader empties the map when it ends, and sets this first.
         if let Some(why) = self.shared.closed.get() {
@@ -168,6 +173,29 @@ impl Shared {
         }
     }
 
+    /// Hands a question to the call that it concerns. On one pipe nothing names that call, so it is known only if all
+    /// the calls under way whose client could answer are of one principal; then it is the newest.
+    fn asked(&self, id: Id, method: &str, params: &str) {
+        let Some(ask) = Ask::parse(method) else {
+            let _ = self.writes.try_send(Write { id: None, text: refusal_of(&id, method) });
+            return;
+        };
+        // Dropping a question refuses it.
+        let question = Question::new(ask, params.to_owned(), Back::Pipe { writes: self.writes.clone(), id });
+        let waiting = self.lock();
+        let able = |w: &&Waiting| w.asker.as_ref().is_some_and(|a| a.abilities.can_answer(ask, params));
+        let mut principals = waiting.values().filter(able).filter_map(|w| w.asker.as_ref());
+        let Some(first) = principals.next() else { return };
+        if principals.any(|other| other.principal != first.principal) {
+            tracing::warn!(server = self.server, "a question that could concern several callers was refused");
+            return;
+        }
+        let newest = waiting.iter().filter(|(_, w)| able(w)).max_by_key(|(id, _)| **id);
+        if let Some((_, newest)) = newest {
+            let _ = newest.frames.send(Ok(Inbound::Question(question)));
+        }
+    }
+
     /// Hands a notification to the call that it belongs to, if that can be known.
     fn tell(&self, method: String, params: &str) {
         let waiting = self.lock();
@@ -207,6 +235,7 @@ impl PipeInbox {
         let frame = self.frames.recv().await.unwrap_or(Err(Error::Closed));
         match &frame {
             Ok(Inbound::Notification { .. }) => drop(self.queued.fetch_sub(1, Ordering::Relaxed)),
+            Ok(Inbound::Question(_)) => {}
             _ => self.done = true,
         }
         frame
@@ -228,16 +257,12 @@ impl Drop for PipeInbox {
 }
 
 /// Hands one message to whom it belongs.
-pub(super) fn dispatch(
-    shared: &Shared,
-    message: &[u8],
-    unasked: &mpsc::Sender<Unasked>,
-) -> Result<(), Error> {
+pub(super) fn dispatch(shared: &Shared, message: &[u8]) -> Result<(), Error> {
     let limits = JsonLimits { bytes: shared.limit, ..JsonLimits::default() };
     let text = check(message, &limits).map_err(|e| Error::Garbage(e.to_string()))?.trim();
     match Message::parse(text).map_err(|e| Error::Garbage(e.to_string()))? {
         Message::Response { id, outcome } => {
-            let Some(id) = id.as_ref().and_then(crate::mcp::Id::as_u64) else {
+            let Some(id) = id.as_ref().and_then(Id::as_u64) else {
                 return Err(Error::Garbage("an answer without a known id".into()));
             };
             shared.respond(
@@ -249,25 +274,11 @@ pub(super) fn dispatch(
             );
         }
         Message::Notification { method, params } => {
-            if method.ends_with("/list_changed") {
-                let _ = unasked.try_send(Unasked::ListChanged);
-            } else {
-                shared.tell(method, params.unwrap_or("{}"));
-            }
+            let params = params.unwrap_or("{}");
+            shared.around.told(&method, params);
+            shared.tell(method, params);
         }
-        Message::Request { id, method, .. } => {
-            // We declared no client capability, so only `ping` can be asked of us.
-            let answer = if method == "ping" {
-                format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.raw())
-            } else {
-                format!(
-                    "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":{},\"message\":\"not supported by this client\"}}}}",
-                    id.raw(),
-                    codes::METHOD_NOT_FOUND
-                )
-            };
-            let _ = shared.writes.try_send(Write { id: None, text: answer });
-        }
+        Message::Request { id, method, params } => shared.asked(id, &method, params.unwrap_or("{}")),
     }
     Ok(())
 }

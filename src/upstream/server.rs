@@ -1,13 +1,15 @@
 //! One backend server: kept connected, counted, and never able to take the others with it.
 
+use super::follow::Following;
 use super::inbox::Answer;
-use super::link::{Surroundings, Unasked};
-use super::peer::Peer;
+use super::link::{News, Surroundings, Unasked};
+use super::peer::{Peer, Wanted};
 use super::{ClearedCall, Error, Listing, SessionMode, Target};
+use crate::mcp::Abilities;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,15 +48,40 @@ struct Session {
     used: Instant,
 }
 
+/// The session of a single call: ended, politely, when the call is over.
+#[derive(Debug)]
+pub(super) struct Alone {
+    peer: Option<Arc<Peer>>,
+    tracker: TaskTracker,
+}
+
+impl Alone {
+    fn new(peer: Arc<Peer>, around: &Surroundings) -> Self {
+        Self { peer: Some(peer), tracker: around.tracker.clone() }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Some(peer) = self.peer.take() {
+            self.tracker.spawn(async move {
+                let _ = timeout(Duration::from_secs(1), peer.close()).await;
+            });
+        }
+    }
+}
+
 /// A backend server and its connections.
 pub struct Upstream {
     target: Target,
     around: Surroundings,
     /// The connection that lists, and that all share in shared mode.
     shared: Mutex<Option<Arc<Peer>>>,
-    own: Mutex<HashMap<String, Session>>,
+    /// Sessions of one principal, by principal and what its client can be asked.
+    own: Mutex<HashMap<(String, Abilities), Session>>,
     slots: Arc<Semaphore>,
     health: watch::Sender<Health>,
+    pub(super) following: Following,
     stop: CancellationToken,
 }
 
@@ -70,11 +97,13 @@ impl Upstream {
         target: Target,
         http: reqwest::Client,
         tracker: &TaskTracker,
-        events: mpsc::UnboundedSender<Event>,
+        (events, told): (mpsc::UnboundedSender<Event>, broadcast::Sender<News>),
     ) -> Arc<Self> {
         let (unasked, notices) = mpsc::channel(64);
+        let server = target.id.as_str().into();
         let upstream = Arc::new(Self {
-            around: Surroundings { tracker: tracker.clone(), http, unasked },
+            around: Surroundings { tracker: tracker.clone(), http, unasked, notices: told, server },
+            following: Following::default(),
             shared: Mutex::default(),
             own: Mutex::default(),
             slots: Arc::new(Semaphore::new(target.concurrency)),
@@ -114,19 +143,22 @@ impl Upstream {
     pub async fn send(&self, call: &ClearedCall) -> Result<Answer, Error> {
         let slot = timeout(SLOT_WAIT, self.slots.clone().acquire_owned());
         let slot = slot.await.map_err(|_| Error::Busy)?.map_err(|_| Error::Closed)?;
-        let peer = self.peer_for(&call.to().principal).await?;
+        let mut peer = self.peer_for(call).await?;
         let inbox = match peer.send(call).await {
             Err(Error::SessionExpired) => {
                 // 404 on a session means that nothing ran: the one case in which sending again is safe.
-                self.forget(&call.to().principal, &peer).await;
-                self.peer_for(&call.to().principal).await?.send(call).await?
+                self.forget(&peer).await;
+                peer = self.peer_for(call).await?;
+                peer.send(call).await?
             }
             sent => sent?,
         };
-        Ok(Answer { inbox, edition: peer.edition(), _slot: slot })
+        let edition = peer.edition();
+        let alone = (self.target.session == SessionMode::PerRequest).then(|| Alone::new(peer, &self.around));
+        Ok(Answer { inbox, edition, _alone: alone, _slot: slot })
     }
 
-    async fn peer_for(&self, principal: &str) -> Result<Arc<Peer>, Error> {
+    async fn peer_for(&self, call: &ClearedCall) -> Result<Arc<Peer>, Error> {
         match self.target.session {
             SessionMode::Shared => {
                 let mut shared = self.shared.lock().await;
@@ -134,7 +166,9 @@ impl Upstream {
                     Some(peer) => Ok(peer.clone()),
                     None => match self.health() {
                         Health::Up => {
-                            let peer = Arc::new(Peer::connect(&self.target, &self.around).await?);
+                            let peer =
+                                Peer::connect(&self.target, &self.around, &Abilities::carried()).await?;
+                            let peer = Arc::new(peer);
                             *shared = Some(peer.clone());
                             Ok(peer)
                         }
@@ -147,27 +181,28 @@ impl Upstream {
                 let mut own = self.own.lock().await;
                 let now = Instant::now();
                 own.retain(|_, s| !s.peer.is_closed() && now.duration_since(s.used) < SESSION_IDLE);
-                if let Some(session) = own.get_mut(principal) {
+                let key = (call.to().principal.clone(), call.hop().abilities.clone());
+                if let Some(session) = own.get_mut(&key) {
                     session.used = now;
                     return Ok(session.peer.clone());
                 }
-                let peer = Arc::new(Peer::connect(&self.target, &self.around).await?);
-                own.insert(principal.to_owned(), Session { peer: peer.clone(), used: now });
+                let peer = Arc::new(Peer::connect(&self.target, &self.around, &key.1).await?);
+                own.insert(key, Session { peer: peer.clone(), used: now });
                 Ok(peer)
+            }
+            SessionMode::PerRequest => {
+                Peer::connect(&self.target, &self.around, &call.hop().abilities).await.map(Arc::new)
             }
         }
     }
 
-    async fn forget(&self, principal: &str, stale: &Arc<Peer>) {
+    async fn forget(&self, stale: &Arc<Peer>) {
         let mut shared = self.shared.lock().await;
         if shared.as_ref().is_some_and(|peer| Arc::ptr_eq(peer, stale)) {
             *shared = None;
         }
         drop(shared);
-        let mut own = self.own.lock().await;
-        if own.get(principal).is_some_and(|s| Arc::ptr_eq(&s.peer, stale)) {
-            own.remove(principal);
-        }
+        self.own.lock().await.retain(|_, session| !Arc::ptr_eq(&session.peer, stale));
     }
 
     /// Connects, lists, listens, and begins again when the connection ends.
@@ -210,12 +245,14 @@ impl Upstream {
         notices: &mut mpsc::Receiver<Unasked>,
         events: &mpsc::UnboundedSender<Event>,
     ) -> Error {
-        let peer = match Peer::connect(&self.target, &self.around).await {
+        let peer = match Peer::connect(&self.target, &self.around, &Abilities::carried()).await {
             Ok(peer) => Arc::new(peer),
             Err(e) => return e,
         };
         *self.shared.lock().await = Some(peer.clone());
         let mut last: Option<Arc<Listing>> = None;
+        // A fresh connection follows nothing yet.
+        let mut followed = Wanted::default();
         loop {
             match Listing::gather(&peer).await {
                 Ok(listing) => {
@@ -229,7 +266,18 @@ impl Upstream {
                 Err(e) => return e,
             }
             loop {
-                match notices.recv().await {
+                let notice = tokio::select! {
+                    notice = notices.recv() => notice,
+                    wanted = self.following.changed(&followed) => {
+                        if let Err(e) = peer.follow(&followed, &wanted).await {
+                            tracing::warn!(server = self.target.id, "cannot follow resources: {e}");
+                        }
+                        followed = wanted;
+                        self.following.applied(&followed);
+                        continue;
+                    }
+                };
+                match notice {
                     Some(Unasked::ListChanged) => break,
                     // A session of one principal may have ended, not the shared one.
                     Some(Unasked::Closed) if !peer.is_closed() => {}

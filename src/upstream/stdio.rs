@@ -30,7 +30,7 @@ pub(super) fn spawn(target: &Target, around: &Surroundings) -> Result<Pipe, Erro
     around.tracker.spawn(write_lines(stdin, outbox, stop.clone()));
     around.tracker.spawn(async move {
         tokio::select! {
-            () = read_lines(shared, stdout, unasked.clone()) => {}
+            () = read_lines(shared, stdout) => {}
             () = stop.cancelled() => {}
         }
         // Ends the group even if a grandchild still holds the pipes.
@@ -78,7 +78,7 @@ async fn write_lines(mut stdin: ChildStdin, mut outbox: mpsc::Receiver<Write>, s
     }
 }
 
-async fn read_lines(shared: Arc<Shared>, stdout: impl AsyncRead + Unpin, unasked: mpsc::Sender<Unasked>) {
+async fn read_lines(shared: Arc<Shared>, stdout: impl AsyncRead + Unpin) {
     let mut reader = BufReader::with_capacity(64 << 10, stdout);
     let mut line = Vec::new();
     let why = loop {
@@ -91,7 +91,7 @@ async fn read_lines(shared: Arc<Shared>, stdout: impl AsyncRead + Unpin, unasked
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        if let Err(e) = dispatch(&shared, &line, &unasked) {
+        if let Err(e) = dispatch(&shared, &line) {
             // One bad line says nothing about the next: servers print banners to standard output.
             tracing::warn!(server = shared.server(), "{e}");
         }

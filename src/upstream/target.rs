@@ -73,6 +73,8 @@ pub enum SessionMode {
     Shared,
     /// Each principal has one of its own.
     PerPrincipal,
+    /// Each call has one of its own.
+    PerRequest,
 }
 
 /// One backend, fully resolved.

@@ -58,7 +58,7 @@ pub(super) fn open(
             let (sink, stream) = socket.split();
             let heard = Heard::new();
             tokio::select! {
-                why = read(stream, &shared, &unasked, &heard) => why,
+                why = read(stream, &shared, &heard) => why,
                 why = write(sink, &mut outbox, &heard) => why,
             }
         };
@@ -122,12 +122,7 @@ impl Heard {
     }
 }
 
-async fn read(
-    mut stream: SplitStream<Socket>,
-    shared: &Arc<Shared>,
-    unasked: &mpsc::Sender<Unasked>,
-    heard: &Heard,
-) -> Error {
+async fn read(mut stream: SplitStream<Socket>, shared: &Arc<Shared>, heard: &Heard) -> Error {
     loop {
         let message = match stream.next().await {
             Some(Ok(message)) => message,
@@ -137,7 +132,7 @@ async fn read(
         heard.note();
         match message {
             Message::Text(text) => {
-                if let Err(e) = dispatch(shared, text.as_bytes(), unasked) {
+                if let Err(e) = dispatch(shared, text.as_bytes()) {
                     tracing::warn!(server = shared.server(), "{e}");
                 }
             }

@@ -118,7 +118,7 @@ audit: { maxSizeMb: 0 }
         "sealgate.yaml:12:26: `url` is not an http or https URL (for instance `https://host/mcp`)",
         "sealgate.yaml:13:17: `url` is not an http or https URL (for instance `https://host/mcp`)",
         "sealgate.yaml:13:41: `moderm` is not known here (did you mean `modern`?)",
-        "sealgate.yaml:13:49: expected one of `shared`, `perPrincipal`, `per_principal`, found a list",
+        "sealgate.yaml:13:49: expected one of `shared`, `perPrincipal`, `per_principal`, `perRequest`, `per_request`, found a list",
         "sealgate.yaml:13:93: `a b` is not the name of a header (letters, digits, hyphens)",
         "sealgate.yaml:13:83: header `mcp-name` is set by the protocol (remove it)",
         "sealgate.yaml:14:37: `args` on a server with `url` (it belongs to a `command`; remove it)",

@@ -337,12 +337,21 @@ async fn read(response: reqwest::Response) -> Answer {
     Answer { status, headers, body }
 }
 
+/// `mcpServers` with the server whose tools ask their client, in one era.
+pub fn asking_server(era: &str, settings: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/asking.py");
+    format!("  ask: {{ command: python3, args: [\"{script}\", {era}], {settings} }}\n")
+}
+
 /// Headers and body of a request of revision 2026-07-28.
 pub fn modern_request(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, Value) {
     let mut meta = params.get("_meta").cloned().unwrap_or_else(|| json!({}));
     meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
     meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
-    meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let capabilities = &mut meta["io.modelcontextprotocol/clientCapabilities"];
+    if capabilities.is_null() {
+        *capabilities = json!({});
+    }
     params["_meta"] = meta;
     let mut headers = vec![
         ("content-type", "application/json".to_owned()),

@@ -32,6 +32,7 @@ mod obligations;
 mod policy_desk;
 mod policy_replay;
 mod policy_scenarios;
+mod questions;
 mod quickstart;
 mod raw_http;
 mod refusals;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sealgate::identity::{Caller, PrincipalKind};
 use sealgate::policy::{
-    AdminAction, Asked, Circumstances, Config, Item, Policies, PromptModel, Question, ServerModel, ToolModel,
-    shipped,
+    AdminAction, Asked, Asking, Circumstances, Config, Denial, Item, Permit, Policies, PromptModel, Question,
+    ServerAsk, ServerModel, ToolModel, shipped,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -71,6 +71,11 @@ struct Person {
 #[serde(deny_unknown_fields, default)]
 struct Row {
     who: String,
+    /// The server that asks `ask` of the agent of `who`.
+    server: Option<String>,
+    ask: Option<String>,
+    /// The tool whose task is followed.
+    follow: Option<String>,
     tool: Option<String>,
     args: Option<Value>,
     findings: Vec<String>,
@@ -184,10 +189,23 @@ fn play(policies: &Policies, people: &BTreeMap<String, Person>, row: &Row) -> (S
     if let Some(server) = &row.list_server {
         return shown(Item::Server(server));
     }
+    let findings: Vec<&str> = row.findings.iter().map(String::as_str).collect();
+    if let (Some(server), Some(ask)) = (&row.server, &row.ask) {
+        let ask = match ask.as_str() {
+            "elicit" => ServerAsk::Elicit,
+            "sample" => ServerAsk::Sample,
+            "list_roots" => ServerAsk::ListRoots,
+            other => panic!("unknown question `{other}`"),
+        };
+        let (call, circumstances) = (Uuid::from_u128(7), &circumstances);
+        let asking = Asking { call, server, ask, mode: "", circumstances, findings: &findings };
+        return answer(policies.may_ask(&caller, &asking));
+    }
     let args = row.args.as_ref().map(Value::to_string).unwrap_or_default();
     let uri = row.uri.as_deref().unwrap_or_default();
     let asked = match row {
         Row { tool: Some(tool), .. } => Asked::CallTool { tool, args: &args },
+        Row { follow: Some(tool), .. } => Asked::FollowTask { tool },
         Row { read: Some(server), .. } => Asked::ReadResource { server, uri },
         Row { subscribe: Some(server), .. } => Asked::SubscribeResource { server, uri },
         Row { prompt: Some(prompt), .. } => Asked::GetPrompt { prompt, args: &[("tone", "kind")] },
@@ -200,12 +218,15 @@ fn play(policies: &Policies, people: &BTreeMap<String, Person>, row: &Row) -> (S
         }
         row => panic!("a row that asks nothing: {row:?}"),
     };
-    let findings: Vec<&str> = row.findings.iter().map(String::as_str).collect();
     let question =
         Question { call: Uuid::from_u128(7), asked, circumstances: &circumstances, findings: &findings };
-    match policies.authorize(&caller, &question) {
+    answer(policies.authorize(&caller, &question))
+}
+
+fn answer(answer: Result<Permit, Denial>) -> (String, Vec<String>) {
+    match answer {
         Ok(permit) => {
-            assert_eq!(permit.call(), question.call);
+            assert_eq!(permit.call(), Uuid::from_u128(7));
             ("allow".to_owned(), permit.determining().to_vec())
         }
         Err(denial) => (denial.kind().as_str().to_owned(), denial.determining().to_vec()),
