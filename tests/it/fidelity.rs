@@ -176,7 +176,7 @@ async fn counted(rig: &Rig, tool: &str, call: u64) -> Answer {
         "arguments": {"steps": STEPS},
         "_meta": {"progressToken": format!("t{call}")},
     });
-    if call / 4 % 2 == 0 {
+    if (call / 4).is_multiple_of(2) {
         let body = json!({"jsonrpc": "2.0", "id": call, "method": "tools/call", "params": params});
         return rig.gate.legacy_raw(&rig.token, Some(&rig.session), body.to_string().into_bytes()).await;
     }
