@@ -355,6 +355,6 @@ async fn initialize(link: &Link, abilities: &Abilities) -> Result<Opened, Error>
             Ok(Opened::Legacy(edition, raw))
         }
         Inbound::Error(raw) => Ok(Opened::Refused { modern: wants_modern(&raw) }),
-        Inbound::Notification { .. } => Ok(Opened::Refused { modern: false }),
+        Inbound::Notification { .. } | Inbound::Question(_) => Ok(Opened::Refused { modern: false }),
     }
 }
