@@ -1,6 +1,8 @@
 //! The door: every request passes the same checks in the same order, then becomes a call.
 
 use super::Rejection;
+use super::duplex::Way;
+use super::event_stream::{self, EventStreams};
 use super::guard::Origins;
 use super::legacy;
 use super::modern::{self, Asked};
@@ -8,9 +10,10 @@ use super::respond::{Answering, Gone, accepted, json, plain, respond};
 use super::serve::PeerAddress;
 use super::sessions::Sessions;
 use super::slots::Places;
+use super::websocket;
 use crate::gateway::{Call, Fold, Gateway, Refusal, Reply};
 use crate::identity::{Authenticated, Challenge, Refused, Tokens, bearer};
-use crate::mcp::{Era, Id, JsonLimits, Message, Method, Object, check, meta};
+use crate::mcp::{Era, Id, JsonLimits, Message, MessageError, Method, Object, check, meta};
 use crate::route::Front;
 use axum::Router;
 use axum::body::Body;
@@ -25,7 +28,7 @@ use http_body_util::{BodyExt, Limited};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -77,8 +80,9 @@ pub struct Edge {
     pub(super) tracker: TaskTracker,
     fold: Arc<Fold>,
     origins: Origins,
-    json: JsonLimits,
-    places: Places,
+    pub(super) json: JsonLimits,
+    pub(super) places: Places,
+    pub(super) event_streams: EventStreams,
     resource_metadata: Option<String>,
 }
 
@@ -87,6 +91,10 @@ pub fn routes(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/mcp", any(all))
         .route("/servers/{id}/mcp", any(one))
+        .route("/sse", any(event_stream::open_all))
+        .route("/servers/{id}/sse", any(event_stream::open_one))
+        .route("/messages", any(event_stream::post_all))
+        .route("/servers/{id}/messages", any(event_stream::post_one))
         .fallback(nothing)
         .with_state(edge)
 }
@@ -122,6 +130,7 @@ impl Edge {
             origins: parts.origins,
             json: JsonLimits { bytes: limits.request_bytes, depth: limits.depth, ..JsonLimits::default() },
             places: Places::new(limits.calls, limits.calls_per_principal, limits.sessions),
+            event_streams: EventStreams::default(),
             resource_metadata: parts.resource_metadata,
         }
     }
@@ -145,6 +154,10 @@ impl Edge {
     async fn receive(self: Arc<Self>, front: Front, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let source = head.extensions.get::<PeerAddress>().map(|peer| peer.0.ip());
+        if websocket::wanted(&head) {
+            let upgraded = self.upgrade(head, front).await;
+            return upgraded.unwrap_or_else(|rejection| self.turned_away(&rejection, source));
+        }
         match self.admit(&head, body, front, source).await {
             Ok(response) => response,
             Err((rejection, id)) => {
@@ -165,10 +178,7 @@ impl Edge {
         source: Option<IpAddr>,
     ) -> Result<Response, Turned> {
         let early = |rejection| (rejection, None);
-        self.origins.check(&head.headers, &head.uri).map_err(early)?;
-        // Before the check: a revocation from here on is noticed, also while the body arrives.
-        let changes = self.tokens.changes();
-        let who = self.authenticate(&head.headers).map_err(early)?;
+        let (who, changes) = self.enter(head).map_err(early)?;
         match head.method {
             http::Method::POST => {}
             http::Method::GET => return self.listen(head, who, changes, front).map_err(early),
@@ -181,7 +191,16 @@ impl Edge {
         }
         let bytes = self.read(body).await.map_err(early)?;
         let text = check(&bytes, &self.json).map_err(|e| early(e.into()))?;
-        match Message::parse(text.trim()).map_err(|e| early(e.into()))? {
+        let parsed = match Message::parse(text.trim()) {
+            Err(MessageError::Batch) => {
+                let session = legacy::session_id(&head.headers).map(|_| self.session(head, &who, &front));
+                let session = session.transpose().map_err(early)?;
+                let (way, gone) = (Way { front, transport: "http", source }, Gone::new(self, who, changes));
+                return self.batch(way, gone, (session, text.trim()), accepts).await.map_err(early);
+            }
+            parsed => parsed.map_err(|e| early(e.into()))?,
+        };
+        match parsed {
             Message::Request { id, method, params } => {
                 let asked = Asked {
                     id: self.call_id(),
@@ -190,6 +209,7 @@ impl Edge {
                     params: params.unwrap_or("{}"),
                     front,
                     source,
+                    transport: "http",
                 };
                 let answering = Answering { id: id.clone(), accepts };
                 let gone = Gone::new(self, who, changes);
@@ -205,10 +225,26 @@ impl Edge {
     }
 
     /// Call ids carry the time of the gateway's own clock.
-    fn call_id(&self) -> Uuid {
+    pub(super) fn call_id(&self) -> Uuid {
         let now = u64::try_from(self.gateway.clock().now_us()).unwrap_or(0);
         let nanos = u32::try_from(now % 1_000_000).unwrap_or(0) * 1000;
         Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1_000_000, nanos))
+    }
+
+    /// The checks that come first, whatever the transport: origin, then credential. What is returned beside the
+    /// caller is from before the check: a revocation from then on is noticed, also while a body arrives.
+    pub(super) fn enter(&self, head: &Head) -> Result<(Authenticated, watch::Receiver<u64>), Rejection> {
+        self.origins.check(&head.headers, &head.uri)?;
+        let changes = self.tokens.changes();
+        Ok((self.authenticate(&head.headers)?, changes))
+    }
+
+    /// The answer to a request that is no call, which is counted.
+    pub(super) fn turned_away(&self, rejection: &Rejection, source: Option<IpAddr>) -> Response {
+        if let Some(why) = rejection.unheard() {
+            self.fold.note(&self.gateway, source, why);
+        }
+        rejection.response(None)
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Rejection> {
@@ -234,7 +270,7 @@ impl Edge {
         self.challenge(&Refused::Revoked { credential: who.credential.clone() })
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, Rejection> {
+    pub(super) async fn read(&self, body: Body) -> Result<Bytes, Rejection> {
         let limited = Limited::new(body, self.json.bytes);
         match timeout(BODY_WAIT, limited.collect()).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -260,7 +296,7 @@ impl Edge {
         }
         let slots = if listens { self.places.stream()? } else { self.places.take(&who.caller)? };
         if is_modern(head, asked) {
-            let call = modern::call(asked, &head.headers)?;
+            let call = modern::call(asked, Some(&head.headers))?;
             let served = tokio::select! {
                 biased;
                 () = gone.revoked() => return Err(self.revoked(&who)),
@@ -282,17 +318,10 @@ impl Edge {
             // A question goes on the stream of the request that it belongs to; without one nothing can be asked.
             call.abilities = call.abilities.silent();
         }
-        let level = (call.method == Method::SetLevel).then(|| legacy::wanted_level(&call.params));
-        if level == Some(None) {
-            return Ok(refused(
-                &Refusal::InvalidParams("`params.level` must be a log level".into()),
-                asked.id,
-                &answering.id,
-            ));
-        }
-        let unfollowed = (call.method == Method::Unsubscribe)
-            .then(|| Object::parse(asked.params).and_then(|p| p.str("uri").map(std::borrow::Cow::into_owned)))
-            .flatten();
+        let effects = match legacy::Effects::of(&call) {
+            Ok(effects) => effects,
+            Err(refusal) => return Ok(refused(&refusal, asked.id, &answering.id)),
+        };
         let running = session.begin(answering.id.clone());
         let (served, serving) = self.serve_to_the_end(&who, call);
         let served = tokio::select! {
@@ -304,15 +333,7 @@ impl Edge {
         let served = served.inspect_err(|_| serving.abort())?;
         Ok(match served {
             Ok(mut reply) => {
-                if let Some(Some(level)) = level {
-                    session.set_level(level);
-                }
-                if let Some(followed) = reply.take_followed() {
-                    session.follow(followed);
-                }
-                if let Some(uri) = unfollowed {
-                    session.unfollow(&uri);
-                }
+                effects.apply(&session, &mut reply);
                 respond(self, reply, answering, gone, Some(running), slots).await
             }
             Err(refusal) => refused(&refusal, asked.id, &answering.id),
@@ -350,7 +371,7 @@ fn is_modern(head: &Head, asked: &Asked<'_>) -> bool {
     asked.method == Method::Discover.as_str() || (version.is_some() && !known_legacy)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())

@@ -3,7 +3,7 @@
 use super::Rejection;
 use super::modern::{Asked, VERSION, client, trace};
 use super::sessions::Session;
-use crate::gateway::{Call, Client, SessionFacts};
+use crate::gateway::{Call, Client, Refusal, Reply, SessionFacts};
 use crate::mcp::{Abilities, Edition, Era, Method, Object};
 use crate::upstream::LogLevel;
 use http::HeaderMap;
@@ -47,7 +47,7 @@ pub(super) fn initialize(asked: &Asked<'_>, opening: &Opening, headers: &HeaderM
         method: Method::Initialize,
         params: asked.params.to_owned(),
         edition: opening.edition,
-        transport: "http",
+        transport: asked.transport,
         client: opening.client.clone(),
         abilities: Abilities::default(),
         progress_token: None,
@@ -73,7 +73,7 @@ pub(super) fn call(asked: &Asked<'_>, session: &Session, headers: &HeaderMap) ->
         method,
         params: asked.params.to_owned(),
         edition: session.edition,
-        transport: "http",
+        transport: asked.transport,
         client: session.client.clone(),
         abilities: session.abilities.clone(),
         progress_token: given
@@ -91,6 +91,45 @@ pub(super) fn call(asked: &Asked<'_>, session: &Session, headers: &HeaderMap) ->
 }
 
 /// The level that `logging/setLevel` asks for.
-pub(super) fn wanted_level(params: &str) -> Option<LogLevel> {
+fn wanted_level(params: &str) -> Option<LogLevel> {
     Object::parse(params)?.str("level").as_deref().and_then(LogLevel::parse)
+}
+
+/// What a request changes in its session when it succeeds.
+pub(super) struct Effects {
+    level: Option<LogLevel>,
+    unfollowed: Option<String>,
+}
+
+impl Effects {
+    /// Reads them before the call is made.
+    ///
+    /// # Errors
+    /// Refuses a level that is none.
+    pub(super) fn of(call: &Call) -> Result<Self, Refusal> {
+        let level = match call.method {
+            Method::SetLevel => Some(
+                wanted_level(&call.params)
+                    .ok_or_else(|| Refusal::InvalidParams("`params.level` must be a log level".into()))?,
+            ),
+            _ => None,
+        };
+        let unfollowed = (call.method == Method::Unsubscribe)
+            .then(|| Object::parse(&call.params).and_then(|p| p.str("uri").map(std::borrow::Cow::into_owned)))
+            .flatten();
+        Ok(Self { level, unfollowed })
+    }
+
+    /// Makes them.
+    pub(super) fn apply(self, session: &Session, reply: &mut Reply) {
+        if let Some(level) = self.level {
+            session.set_level(level);
+        }
+        if let Some(followed) = reply.take_followed() {
+            session.follow(followed);
+        }
+        if let Some(uri) = self.unfollowed {
+            session.unfollow(&uri);
+        }
+    }
 }

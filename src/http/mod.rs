@@ -1,6 +1,10 @@
-//! How do agents reach the gateway? Streamable HTTP in both eras, with its checks and its answers.
+//! How do agents reach the gateway? Streamable HTTP in both eras, HTTP+SSE and WebSocket, with their checks and
+//! their answers.
 
+mod batch;
+mod duplex;
 mod edge;
+mod event_stream;
 mod guard;
 mod legacy;
 mod modern;
@@ -13,7 +17,9 @@ mod session_edge;
 mod sessions;
 mod slots;
 mod stream;
+mod websocket;
 
+pub use duplex::{Connection, Way};
 pub use edge::{Edge, Limits, Parts, routes};
 pub use guard::Origins;
 pub use rejection::Rejection;

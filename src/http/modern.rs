@@ -21,14 +21,20 @@ pub(super) struct Asked<'a> {
     pub params: &'a str,
     pub front: Front,
     pub source: Option<IpAddr>,
+    /// How it came, as records say it.
+    pub transport: &'static str,
 }
 
 /// Builds the call of a modern request.
-pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejection> {
+///
+/// Headers exist over Streamable HTTP only; there they must agree with the body.
+pub(super) fn call(asked: &Asked<'_>, headers: Option<&HeaderMap>) -> Result<Call, Rejection> {
     let params = Object::parse(asked.params).ok_or(Rejection::Meta(meta::PROTOCOL_VERSION))?;
     let given = params.object("_meta").ok_or(Rejection::Meta(meta::PROTOCOL_VERSION))?;
     let version = given.str(meta::PROTOCOL_VERSION).ok_or(Rejection::Meta(meta::PROTOCOL_VERSION))?;
-    if header(headers, VERSION)? != version {
+    if let Some(headers) = headers
+        && header(headers, VERSION)? != version
+    {
         return Err(Rejection::Header(VERSION));
     }
     let edition = Edition::parse(&version)
@@ -37,11 +43,13 @@ pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejec
     let capabilities =
         given.object(meta::CLIENT_CAPABILITIES).ok_or(Rejection::Meta(meta::CLIENT_CAPABILITIES))?;
     let abilities = Abilities::read(&capabilities, edition);
-    if header(headers, METHOD)? != asked.method {
+    if let Some(headers) = headers
+        && header(headers, METHOD)? != asked.method
+    {
         return Err(Rejection::Header(METHOD));
     }
     let method = Method::parse(asked.method, Era::Modern).ok_or(Rejection::UnknownMethod)?;
-    if let Some(key) = method.target_param() {
+    if let (Some(headers), Some(key)) = (headers, method.target_param()) {
         let name = decode_header_value(header(headers, NAME)?).ok_or(Rejection::Header(NAME))?;
         if params.str(key).is_some_and(|value| value != name) {
             return Err(Rejection::Header(NAME));
@@ -53,7 +61,7 @@ pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejec
         method,
         params: asked.params.to_owned(),
         edition,
-        transport: "http",
+        transport: asked.transport,
         client: given.object(meta::CLIENT_INFO).map(|info| client(&info)).unwrap_or_default(),
         abilities,
         progress_token: given
@@ -62,10 +70,10 @@ pub(super) fn call(asked: &Asked<'_>, headers: &HeaderMap) -> Result<Call, Rejec
             .map(str::to_owned),
         log_level: given.str(meta::LOG_LEVEL).and_then(|level| LogLevel::parse(&level)),
         session: SessionFacts::default(),
-        param_headers: (method == Method::ToolsCall).then(|| param_headers(headers)),
+        param_headers: headers.filter(|_| method == Method::ToolsCall).map(param_headers),
         source: asked.source,
         rpc_id: asked.rpc_id.to_owned(),
-        trace: trace(Some(&given), headers),
+        trace: trace(Some(&given), headers.unwrap_or(&HeaderMap::new())),
     })
 }
 

@@ -70,6 +70,18 @@ pub enum Rejection {
     /// Too many calls at once, of all or of this principal.
     #[error("too many calls at once: try again later")]
     TooManyCalls,
+    /// A batch with no element, or too many.
+    #[error("a batch must have 1 to {0} elements")]
+    BatchLength(usize),
+    /// The id is that of a request that is still under way.
+    #[error("the `id` is that of a request that is still under way")]
+    IdInUse,
+    /// A WebSocket handshake that does not offer the subprotocol.
+    #[error("offer the WebSocket subprotocol `mcp`")]
+    Subprotocol,
+    /// A WebSocket handshake that is none.
+    #[error("not a WebSocket handshake: version 13 over HTTP/1.1 is needed")]
+    Handshake,
     /// The agent cancelled the call before anything came back.
     #[error("the call was cancelled")]
     Cancelled,
@@ -97,9 +109,13 @@ impl Rejection {
             Self::Body => (StatusCode::REQUEST_TIMEOUT, codes::INVALID_REQUEST),
             Self::Json(e) if e.is_policy() => (StatusCode::BAD_REQUEST, codes::INVALID_REQUEST),
             Self::Json(_) => (StatusCode::BAD_REQUEST, codes::PARSE),
-            Self::Message(_) | Self::NoSession | Self::VersionHeader => {
-                (StatusCode::BAD_REQUEST, codes::INVALID_REQUEST)
-            }
+            Self::Message(_)
+            | Self::NoSession
+            | Self::VersionHeader
+            | Self::BatchLength(_)
+            | Self::IdInUse
+            | Self::Subprotocol
+            | Self::Handshake => (StatusCode::BAD_REQUEST, codes::INVALID_REQUEST),
             Self::Meta(_) => (StatusCode::BAD_REQUEST, codes::INVALID_PARAMS),
             Self::Header(_) => (StatusCode::BAD_REQUEST, codes::HEADER_MISMATCH),
             Self::Version(_) => (StatusCode::BAD_REQUEST, codes::UNSUPPORTED_VERSION),
@@ -125,9 +141,9 @@ impl Rejection {
         }
     }
 
-    /// The answer; `id` is the raw id of the request, where it could be read.
-    pub fn response(&self, id: Option<&str>) -> Response {
-        let (status, code) = self.codes();
+    /// The JSON-RPC message; `id` is the raw id of the request, where it could be read.
+    pub fn message(&self, id: Option<&str>) -> String {
+        let (_, code) = self.codes();
         let data = match self {
             Self::Version(requested) => {
                 let supported: Vec<String> = Edition::ALL.iter().rev().map(|e| format!("\"{e}\"")).collect();
@@ -139,13 +155,17 @@ impl Rejection {
             }
             _ => String::new(),
         };
-        let body = format!(
+        format!(
             "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":{code},\"message\":{}{data}}}}}",
             id.unwrap_or("null"),
             quote(&self.to_string())
-        );
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
+        )
+    }
+
+    /// The answer over HTTP.
+    pub fn response(&self, id: Option<&str>) -> Response {
+        let mut response = Response::new(Body::from(self.message(id)));
+        *response.status_mut() = self.codes().0;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match self {
             Self::NoCredential(challenge) | Self::BadCredential(challenge) => {
@@ -183,6 +203,10 @@ impl Rejection {
             Self::UnknownSession,
             Self::TooManySessions,
             Self::TooManyCalls,
+            Self::BatchLength(50),
+            Self::IdInUse,
+            Self::Subprotocol,
+            Self::Handshake,
             Self::Cancelled,
             Self::UnknownMethod,
             Self::UnknownLegacyMethod,

@@ -74,7 +74,7 @@ struct Pending {
 }
 
 /// What comes next.
-enum Step {
+pub(super) enum Step {
     Frame(Frame),
     /// At the end.
     Over,
@@ -93,7 +93,11 @@ impl Pending {
 
 /// The next step of a call, unless something ends it first: then it is dropped here and now, its outcome is recorded as
 /// cancelled, and the backend told.
-async fn step(waiting: &mut Option<Next>, gone: &mut Gone, cancelled: impl Future<Output = ()>) -> Step {
+pub(super) async fn step(
+    waiting: &mut Option<Next>,
+    gone: &mut Gone,
+    cancelled: impl Future<Output = ()>,
+) -> Step {
     let Some(under_way) = waiting.as_mut() else { return Step::Over };
     let ended = tokio::select! {
         biased;
@@ -113,7 +117,8 @@ pub(super) struct Gone {
     edge: Arc<Edge>,
     /// Whose it is.
     pub who: Authenticated,
-    changes: watch::Receiver<u64>,
+    /// Tells of changes of the store since before it was checked.
+    pub changes: watch::Receiver<u64>,
 }
 
 impl Gone {

@@ -80,6 +80,11 @@ impl Session {
         *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
     }
 
+    /// The session is in use, though nothing was called.
+    pub(super) fn touch(&self, now_us: i64) {
+        self.used_us.store(now_us, Ordering::Relaxed);
+    }
+
     /// Keeps a place for the answer to a question, under an id that nobody can guess (122 random bits).
     pub(super) fn ask(&self, answer: oneshot::Sender<Said>) -> Id {
         let id =
