@@ -16,7 +16,7 @@ pub(super) struct Listeners {
 }
 
 /// What the listeners show; `None` where they speak plain HTTP.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Certificates {
     agents: Option<Switch>,
     admin: Option<Switch>,

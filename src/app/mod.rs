@@ -21,10 +21,10 @@ use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::gateway::{Duties, Gateway, Seals};
-use crate::http::{Edge, Limits, Origins, Parts, routes};
-use crate::identity::Tokens;
+use crate::http::{Connection, Credential, Edge, Limits, Origins, Parts, Way, routes};
+use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
-use crate::route::CursorKey;
+use crate::route::{CursorKey, Front};
 use crate::telemetry::Metrics;
 use listeners::Listeners;
 use registry::Registry;
@@ -96,6 +96,13 @@ pub enum StartError {
     Random,
 }
 
+/// Whether anybody else can connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doors {
+    Open,
+    Shut,
+}
+
 /// A running gateway.
 #[derive(Debug)]
 pub struct App {
@@ -103,6 +110,7 @@ pub struct App {
     pub agents: SocketAddr,
     /// Where health and metrics are.
     pub admin: SocketAddr,
+    edge: Arc<Edge>,
     registry: Arc<Registry>,
     gateway: Arc<Gateway>,
     log: Log,
@@ -118,6 +126,23 @@ impl App {
     /// # Errors
     /// Returns the first thing without which the gateway must not run.
     pub async fn start(config: Config, file: Option<PathBuf>, metrics: Metrics) -> Result<Self, StartError> {
+        Self::begin(config, file, metrics, Doors::Open).await
+    }
+
+    /// Starts everything but the listeners, for one agent that speaks with this process.
+    ///
+    /// # Errors
+    /// Returns the first thing without which the gateway must not run.
+    pub async fn start_local(config: Config, file: PathBuf, metrics: Metrics) -> Result<Self, StartError> {
+        Self::begin(config, Some(file), metrics, Doors::Shut).await
+    }
+
+    async fn begin(
+        config: Config,
+        file: Option<PathBuf>,
+        metrics: Metrics,
+        doors: Doors,
+    ) -> Result<Self, StartError> {
         let clock = Clock::system();
         let (tracker, listeners) = (TaskTracker::new(), TaskTracker::new());
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
@@ -125,7 +150,13 @@ impl App {
         let tokens = Arc::new(Tokens::open(&config.data_dir, clock.clone())?);
         let inspector = Arc::new(Inspector::new(&config.inspect, keys.commitment())?);
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
-        let Listeners { agents, admin, addresses, certificates } = Listeners::bind(&config).await?;
+        let bound = match doors {
+            Doors::Open => Some(Listeners::bind(&config).await?),
+            Doors::Shut => None,
+        };
+        let certificates = bound.as_ref().map(|bound| bound.certificates.clone()).unwrap_or_default();
+        let (agents, admin) =
+            bound.as_ref().map_or((config.listen, config.admin.listen), |bound| bound.addresses);
         let cursors = CursorKey::random().ok_or(StartError::Random)?;
         let seals = Seals::new(keys.handles());
 
@@ -143,17 +174,40 @@ impl App {
         let gateway = Arc::new(Gateway::new(rules, (log.clone(), clock), handles, news, duties));
         registry.run(gateway.clone(), certificates, stop.clone());
 
-        let edge = Arc::new(edge(&config, addresses.0, gateway.clone(), tokens.clone(), &tracker));
+        let edge = Arc::new(edge(&config, agents, gateway.clone(), tokens.clone(), &tracker));
         let status = Arc::new(Status::new(gateway.clone(), edge.clone(), registry.clone(), metrics.clone()));
         tokens.run(&tracker, stop.clone());
         metrics.run(&tracker, stop.clone());
         tracker.spawn(cancel_lapsed(gateway.clone(), stop.clone()));
         tracker.spawn(edge.fold().run(gateway.clone(), closing.clone()));
         tracker.spawn(sweep(edge.clone(), stop.clone()));
-        listeners.spawn(agents.serve(routes(edge), listeners.clone(), stop.clone()));
-        listeners.spawn(admin.serve(api::routes(status), listeners.clone(), stop.clone()));
-        let (agents, admin) = addresses;
-        Ok(Self { agents, admin, registry, gateway, log, tracker, listeners, stop, closing })
+        if let Some(bound) = bound {
+            listeners.spawn(bound.agents.serve(routes(edge.clone()), listeners.clone(), stop.clone()));
+            listeners.spawn(bound.admin.serve(api::routes(status), listeners.clone(), stop.clone()));
+        }
+        Ok(Self { agents, admin, edge, registry, gateway, log, tracker, listeners, stop, closing })
+    }
+
+    /// Opens a connection of an agent that speaks with this process and shows a token; with `server`, to that
+    /// backend alone.
+    ///
+    /// # Errors
+    /// Returns why nobody is let in.
+    pub fn connect_with_token(&self, server: Option<&str>, token: &str) -> Result<Connection, Refused> {
+        self.connect(server, &Credential::Token(token))
+    }
+
+    /// The same for a caller who is named, not proven.
+    ///
+    /// # Errors
+    /// Returns why nobody is let in.
+    pub fn connect_as(&self, server: Option<&str>, named: &NewToken) -> Result<Connection, Refused> {
+        self.connect(server, &Credential::Local(named))
+    }
+
+    fn connect(&self, server: Option<&str>, who: &Credential<'_>) -> Result<Connection, Refused> {
+        let front = server.map_or(Front::All, |id| Front::Server(id.to_owned()));
+        self.edge.connect(Way { front, transport: "stdio", source: None }, who)
     }
 
     /// Asks for a reload, as SIGHUP does.

@@ -68,7 +68,7 @@ pub(super) fn failure(error: StartError) -> Failure {
 }
 
 /// Waits for SIGINT or SIGTERM.
-async fn signalled() {
+pub(super) async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

@@ -1,7 +1,8 @@
 //! Batches: arrays of messages, which only MCP 2025-03-26 had. Each element is judged and recorded on its own.
 
 use super::Rejection;
-use super::duplex::{Begun, Duplex, Way, has_batches};
+use super::connection::Way;
+use super::duplex::{Begun, Duplex, has_batches};
 use super::edge::{Edge, accepted_empty};
 use super::respond::{Accepts, Gone, event, json, stream_response};
 use super::sessions::Session;

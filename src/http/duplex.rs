@@ -2,6 +2,7 @@
 //! and output. One connection is one session of the old era, or any number of stateless requests; messages are taken
 //! in order, requests run side by side, and what is said of each request leaves in order.
 
+use super::connection::Way;
 use super::edge::Edge;
 use super::modern::Asked;
 use super::respond::{Gone, Step, envelope, message, next, step};
@@ -12,38 +13,16 @@ use super::{Rejection, batch, legacy, modern};
 use crate::gateway::{Call, Refusal, Reply, Said};
 use crate::identity::Authenticated;
 use crate::mcp::{Edition, Era, Id, Message, MessageError, Method, Object, Outcome, check, meta};
-use crate::route::Front;
 use http::HeaderMap;
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// Messages that wait for a slow agent. Calls wait behind them, and backends behind those.
-const WAITING: usize = 64;
 /// How often an open connection shows that its session is in use.
 const TOUCH: Duration = Duration::from_secs(30);
-
-/// How a connection came.
-#[derive(Debug, Clone)]
-pub struct Way {
-    /// The endpoint.
-    pub front: Front,
-    /// What records say: `websocket`, `sse` or `stdio`.
-    pub transport: &'static str,
-    /// Where from.
-    pub source: Option<IpAddr>,
-}
-
-/// The near end of an open connection. Dropping it ends the session and all that runs in it.
-#[derive(Debug)]
-pub struct Connection {
-    pub(super) duplex: Arc<Duplex>,
-    /// What is to be written, in order.
-    pub messages: mpsc::Receiver<String>,
-}
 
 /// An open connection.
 #[derive(Debug)]
@@ -57,6 +36,8 @@ pub(super) struct Duplex {
     listening: OnceLock<()>,
     /// Stateless requests under way; those of a session are in the session.
     running: Mutex<HashMap<Id, CancellationToken>>,
+    /// What is under way.
+    requests: TaskTracker,
     over: CancellationToken,
 }
 
@@ -83,50 +64,6 @@ impl Drop for Held {
     }
 }
 
-impl Connection {
-    /// Opens a connection for `who`; `changes` is from before that was checked.
-    pub(super) fn open(
-        edge: &Arc<Edge>,
-        way: Way,
-        who: Authenticated,
-        changes: watch::Receiver<u64>,
-    ) -> Self {
-        let (out, messages) = mpsc::channel(WAITING);
-        let duplex = Arc::new(Duplex::new(edge.clone(), way, (who, changes), out));
-        edge.tracker.spawn(duplex.clone().keep());
-        Self { duplex, messages }
-    }
-
-    /// Takes one message. What is wrong with it is said on the connection.
-    pub async fn take(&self, message: &[u8]) {
-        self.duplex.take(&self.duplex.who, message).await;
-    }
-
-    /// Says why a message could not be taken.
-    pub async fn turn_away(&self, rejection: &Rejection) {
-        self.duplex.turn_away(rejection, None).await;
-    }
-
-    /// Largest message that is taken, in bytes.
-    pub fn limit(&self) -> usize {
-        self.duplex.edge.json.bytes
-    }
-
-    /// Cancelled when the credential is good no more, the session has ended, or the gateway stops.
-    pub fn over(&self) -> &CancellationToken {
-        &self.duplex.over
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.duplex.over.cancel();
-        if let Some(session) = self.duplex.session.get() {
-            self.duplex.edge.sessions.end(session);
-        }
-    }
-}
-
 impl Duplex {
     pub(super) fn new(
         edge: Arc<Edge>,
@@ -136,7 +73,18 @@ impl Duplex {
     ) -> Self {
         let (session, listening, over) =
             (OnceLock::new(), OnceLock::new(), edge.gateway.closing().child_token());
-        Self { edge, way, who, changes, out, session, listening, running: Mutex::default(), over }
+        Self {
+            edge,
+            way,
+            who,
+            changes,
+            out,
+            session,
+            listening,
+            running: Mutex::default(),
+            requests: TaskTracker::new(),
+            over,
+        }
     }
 
     /// The same within a session that is open already.
@@ -154,12 +102,35 @@ impl Duplex {
         &self.way
     }
 
+    /// Largest message that is taken, in bytes.
+    pub(super) fn limit(&self) -> usize {
+        self.edge.json.bytes
+    }
+
+    pub(super) fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+
+    /// Ends the session and all that runs on the connection.
+    pub(super) fn end(&self) {
+        self.over.cancel();
+        if let Some(session) = self.session.get() {
+            self.edge.sessions.end(session);
+        }
+    }
+
+    /// Waits until nothing is under way any more. To be called when nothing follows.
+    pub(super) async fn idle(&self) {
+        self.requests.close();
+        self.requests.wait().await;
+    }
+
     fn running(&self) -> MutexGuard<'_, HashMap<Id, CancellationToken>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connection when its credential, its session or the gateway does.
-    async fn keep(self: Arc<Self>) {
+    pub(super) async fn keep(self: Arc<Self>) {
         let mut gone = Gone::new(&self.edge, self.who.clone(), self.changes.clone());
         let ended = async {
             loop {
@@ -192,7 +163,9 @@ impl Duplex {
                 Ok(elements) => {
                     let begun = self.begin_all(who, &elements);
                     let (duplex, who) = (self.clone(), who.clone());
+                    let under_way = self.requests.token();
                     self.edge.tracker.spawn(async move {
+                        let _under_way = under_way;
                         if let Some(answer) = batch::answer(&duplex, &who, begun).await {
                             duplex.say(answer).await;
                         }
@@ -216,7 +189,9 @@ impl Duplex {
                     Err(rejection) => return self.turn_away(&rejection, Some(&id)).await,
                 };
                 let (duplex, who) = (self.clone(), who.clone());
+                let under_way = self.requests.token();
                 self.edge.tracker.spawn(async move {
+                    let _under_way = under_way;
                     if let Some(answer) = duplex.ask(&who, &begun).await {
                         duplex.say(answer).await;
                     }
@@ -438,7 +413,7 @@ impl Duplex {
         let _ = self.over.run_until_cancelled(self.out.send(message)).await;
     }
 
-    async fn turn_away(&self, rejection: &Rejection, id: Option<&Id>) {
+    pub(super) async fn turn_away(&self, rejection: &Rejection, id: Option<&Id>) {
         let answer = self.rejected(rejection, id);
         self.say(answer).await;
     }

@@ -1,7 +1,7 @@
 //! The door: every request passes the same checks in the same order, then becomes a call.
 
 use super::Rejection;
-use super::duplex::Way;
+use super::connection::Way;
 use super::event_stream::{self, EventStreams};
 use super::guard::Origins;
 use super::legacy;

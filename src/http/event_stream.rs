@@ -2,7 +2,8 @@
 //! are answered on it.
 
 use super::Rejection;
-use super::duplex::{Connection, Duplex, Way};
+use super::connection::{Connection, Way};
+use super::duplex::Duplex;
 use super::edge::{Edge, accepted_empty};
 use super::respond::{KEEP_ALIVE, accepted, event, stream_response};
 use super::serve::PeerAddress;
@@ -65,7 +66,7 @@ impl Open {
         tokio::select! {
             biased;
             () = over.cancelled() => None,
-            message = self.connection.messages.recv() => {
+            message = self.connection.next() => {
                 let mut bytes = b"event: message\n".to_vec();
                 bytes.extend_from_slice(&event(&message?));
                 Some(bytes.into())

@@ -2,6 +2,7 @@
 //! their answers.
 
 mod batch;
+mod connection;
 mod duplex;
 mod edge;
 mod event_stream;
@@ -19,7 +20,7 @@ mod slots;
 mod stream;
 mod websocket;
 
-pub use duplex::{Connection, Way};
+pub use connection::{Connection, Credential, Way};
 pub use edge::{Edge, Limits, Parts, routes};
 pub use guard::Origins;
 pub use rejection::Rejection;

@@ -2,7 +2,7 @@
 //! message.
 
 use super::Rejection;
-use super::duplex::{Connection, Way};
+use super::connection::{Connection, Way};
 use super::edge::Edge;
 use super::serve::PeerAddress;
 use super::slots::Slots;
@@ -71,7 +71,7 @@ async fn serve(socket: WebSocket, mut connection: Connection, _place: Slots) {
         let message = tokio::select! {
             biased;
             () = over.cancelled() => break close(close_code::POLICY, "the credential, the session or the gateway has ended"),
-            message = connection.messages.recv() => match message {
+            message = connection.next() => match message {
                 Some(message) => Message::text(message),
                 None => break close(close_code::ERROR, ""),
             },
@@ -85,10 +85,10 @@ async fn serve(socket: WebSocket, mut connection: Connection, _place: Slots) {
                 heard = Instant::now();
                 match read {
                     Some(Ok(Message::Text(text))) => {
-                        match take(&mut connection, &mut sink, text.as_bytes()).await {
-                            true => continue,
-                            false => return,
+                        if take(&mut connection, &mut sink, text.as_bytes()).await {
+                            continue;
                         }
+                        return;
                     }
                     Some(Ok(Message::Binary(_))) => break close(close_code::UNSUPPORTED, "send text messages"),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
@@ -118,7 +118,7 @@ async fn take(
     loop {
         tokio::select! {
             () = &mut taken => return true,
-            message = connection.messages.recv() => {
+            message = connection.next() => {
                 let Some(message) = message else { return false };
                 if !matches!(timeout(WRITE, sink.send(Message::text(message))).await, Ok(Ok(()))) {
                     return false;

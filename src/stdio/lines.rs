@@ -57,18 +57,20 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 }
 
 /// Writes messages, in order, until nobody sends or reads them any more.
-pub(super) async fn write<W: AsyncWrite + Unpin>(mut output: W, mut messages: mpsc::Receiver<String>) {
+pub(super) async fn write<W: AsyncWrite + Unpin>(output: &mut W, messages: &mut mpsc::Receiver<String>) {
     while let Some(message) = messages.recv().await {
-        let line = one_line(message);
-        let written = async {
-            output.write_all(line.as_bytes()).await?;
-            output.write_all(b"\n").await?;
-            output.flush().await
-        };
-        if written.await.is_err() {
+        if write_one(output, message).await.is_err() {
             return;
         }
     }
+}
+
+/// Writes one message.
+pub(super) async fn write_one<W: AsyncWrite + Unpin>(output: &mut W, message: String) -> io::Result<()> {
+    let mut line = one_line(message);
+    line.push('\n');
+    output.write_all(line.as_bytes()).await?;
+    output.flush().await
 }
 
 /// JSON has no raw line breaks inside strings, but may have them between tokens.

@@ -2,6 +2,8 @@
 
 mod exchange;
 mod lines;
+mod local;
 mod remote;
 
+pub use local::serve;
 pub use remote::{Remote, Unreachable};

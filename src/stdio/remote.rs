@@ -118,10 +118,12 @@ impl Remote {
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let written = CancellationToken::new();
         let writes_end = written.clone().drop_guard();
+        let (mut output, mut messages) = (output, messages);
         tracker.spawn(async move {
-            write(output, messages).await;
+            write(&mut output, &mut messages).await;
             drop(writes_end);
         });
+        let requests = TaskTracker::new();
         let places = Arc::new(Semaphore::new(REQUESTS));
         let mut lines = Lines::new(input, LIMIT);
         loop {
@@ -136,7 +138,7 @@ impl Remote {
                         let (remote, out) = (remote.clone(), out.clone());
                         let cancel = stop.child_token();
                         remote.running().insert(asked.id.clone(), cancel.clone());
-                        tracker.spawn(async move {
+                        requests.spawn(async move {
                             tokio::select! {
                                 () = remote.exchange(&asked, &out) => {}
                                 // Dropping the answer's stream is how a stateless request is cancelled.
@@ -154,6 +156,9 @@ impl Remote {
                 Ok(None) | Err(_) => break,
             }
         }
+        // Who closes its end has asked all it wanted, and may still read.
+        requests.close();
+        let _ = tokio::time::timeout(DRAIN, requests.wait()).await;
         stop.cancel();
         remote.end().await;
         drop(out);

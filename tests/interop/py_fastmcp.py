@@ -3,7 +3,7 @@
 from contextlib import asynccontextmanager
 
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
 from mcp_types import PromptReference, ResourceTemplateReference
 
 from checks import main
@@ -37,6 +37,8 @@ class Session:
 async def connect(options):
     if options.stdio:
         link = StdioTransport(options.stdio[0], options.stdio[1:])
+    elif options.url.endswith("/sse"):
+        link = SSETransport(options.url, auth=options.token)
     else:
         link = StreamableHttpTransport(options.url, auth=options.token)
     async with Client(link, mode=options.mode) as client:

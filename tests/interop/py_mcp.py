@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from mcp import Client
+from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
@@ -46,6 +47,8 @@ async def connect(options):
     async with AsyncExitStack() as stack:
         if options.stdio:
             link = StdioServerParameters(command=options.stdio[0], args=options.stdio[1:])
+        elif options.url.endswith("/sse"):
+            link = sse_client(options.url, headers={"Authorization": f"Bearer {options.token}"})
         else:
             headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
             http = await stack.enter_async_context(create_mcp_http_client(headers=headers))

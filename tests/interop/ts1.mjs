@@ -1,7 +1,9 @@
 // The TypeScript SDK 1.x (`@modelcontextprotocol/sdk`): sessions only.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { WebSocketClientTransport } from "@modelcontextprotocol/sdk/client/websocket.js";
 import { readOptions, runChecks, tap } from "./checks.mjs";
 
 const { url, stdio, token, era, expect } = readOptions();
@@ -9,6 +11,17 @@ const { url, stdio, token, era, expect } = readOptions();
 function transport() {
   if (stdio) return new StdioClientTransport({ command: stdio[0], args: stdio.slice(1), stderr: "ignore" });
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  if (url.endsWith("/sse")) return new SSEClientTransport(new URL(url), { requestInit: { headers } });
+  if (url.startsWith("ws")) {
+    // The SDK has no place for headers; Node's own WebSocket takes them.
+    const Native = globalThis.WebSocket;
+    globalThis.WebSocket = class extends Native {
+      constructor(to, protocols) {
+        super(to, { protocols, headers });
+      }
+    };
+    return new WebSocketClientTransport(new URL(url));
+  }
   return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
 }
 

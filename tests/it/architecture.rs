@@ -64,7 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ),
     ("route", &["mcp", "upstream"]),
     ("upstream", &["audit", "inspect", "mcp", "policy", "tls"]),
-    ("stdio", &["mcp", "secret", "tls", "upstream"]),
+    ("stdio", &["http", "mcp", "secret", "tls", "upstream"]),
     ("policy", &["identity"]),
     ("config", &["audit", "inspect", "policy", "secret", "telemetry", "tls"]),
     ("telemetry", &["audit", "secret"]),

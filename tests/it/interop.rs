@@ -9,6 +9,7 @@
 )]
 
 mod backends;
+mod event_streams;
 mod gateway;
 mod rmcp_client;
 mod rmcp_server;
@@ -88,6 +89,45 @@ fn rmcp_works_with_the_quickstart_in_both_eras() {
     }
 }
 
+/// One client in a session, over one of the old ways in.
+fn connected(clients: &[Client], scheme: &str, path: &str) {
+    script::require_installed();
+    let gateway = Gateway::quickstart();
+    let url = gateway.endpoint().replace("http:", scheme).replace("/mcp", path);
+    let endpoint = Target::Http { url, token: gateway.token("employee") };
+    for client in clients {
+        gateway.explain(|| script::run(*client, Era::Legacy, &endpoint, &script::profile("quickstart")));
+    }
+}
+
+#[test]
+fn real_clients_connect_over_http_with_events() {
+    connected(&[Client::TypeScript1, Client::Python, Client::FastMcp], "http:", "/sse");
+}
+
+#[test]
+fn the_one_real_client_with_websockets_connects_over_them() {
+    connected(&[Client::TypeScript1], "ws:", "/mcp");
+}
+
+#[test]
+fn real_servers_over_http_with_events_are_reached() {
+    script::require_installed();
+    let (typescript, python) = (event_streams::typescript(), event_streams::python());
+    let gateway = Gateway::serve(&serde_json::json!({
+        "everything": {"type": "sse", "url": typescript.url()},
+        "py": {"type": "sse", "url": python.url()},
+    }));
+    let endpoint = Target::Http { url: gateway.endpoint(), token: gateway.token("alice") };
+    let folder = tempfile::tempdir().unwrap();
+    let expect = folder.path().join("expect.json");
+    std::fs::write(&expect, event_streams::profile().to_string()).unwrap();
+    gateway.explain(|| {
+        script::run(Client::TypeScript1, Era::Legacy, &endpoint, &expect);
+        script::run(Client::Python, Era::Modern, &endpoint, &expect);
+    });
+}
+
 /// Clients that start `sealgate stdio` as a local server, which carries everything to a running gateway.
 fn bridged(work: impl FnOnce(&Target, &Path)) {
     script::require_installed();
@@ -118,6 +158,25 @@ fn clients_without_sessions_reach_a_gateway_through_standard_input_and_output() 
         script::run(Client::FastMcp, Era::Modern, target, expect);
         rmcp_client::run(Era::Modern, target, expect);
     });
+}
+
+/// Clients that start the whole gateway as a local server, in the name of one person.
+#[test]
+fn real_clients_start_a_gateway_of_their_own() {
+    script::require_installed();
+    let folder = tempfile::tempdir().unwrap();
+    let file = Gateway::prepare(
+        folder.path(),
+        &serde_json::json!({"ops": {"command": SEALGATE, "args": ["demo-server", "ops"]}}),
+    );
+    let command =
+        [SEALGATE, "stdio", "--config", &file, "--user", "alice", "--role", "employee", "--server", "ops"];
+    let target = Target::Stdio(command.map(str::to_owned).into());
+    let expect = script::profile("demo-ops");
+    script::run(Client::TypeScript1, Era::Legacy, &target, &expect);
+    script::run(Client::Python, Era::Modern, &target, &expect);
+    script::run(Client::FastMcp, Era::Auto, &target, &expect);
+    rmcp_client::run(Era::Legacy, &target, &expect);
 }
 
 /// A client in its eras against the demo servers alone: what fails here is no fault of the gateway.

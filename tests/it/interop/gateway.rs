@@ -30,7 +30,16 @@ impl Gateway {
     /// `sealgate serve` with these servers, a policy that permits everything, and a token for `alice`.
     pub fn serve(servers: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let policies = folder.path().join("policies");
+        let file = Self::prepare(folder.path(), servers);
+        let mut gateway = Self::start(folder, &["serve", "--json", "--config", &file]);
+        let token = gateway.create_token(&file);
+        gateway.ready["tokens"] = json!({"alice": token});
+        gateway
+    }
+
+    /// Writes a configuration with these servers and a policy that permits everything; returns its path.
+    pub fn prepare(folder: &Path, servers: &Value) -> String {
+        let policies = folder.join("policies");
         fs::create_dir(&policies).unwrap();
         let policy = "@id(\"all\")\npermit (principal, action in Action::\"Mcp\", resource);\n";
         fs::write(policies.join("all.cedar"), policy).unwrap();
@@ -42,13 +51,9 @@ impl Gateway {
             "policies": {"folder": "./policies"},
             "mcpServers": servers,
         });
-        let file = folder.path().join("sealgate.yaml");
+        let file = folder.join("sealgate.yaml");
         fs::write(&file, serde_json::to_string_pretty(&config).unwrap()).unwrap();
-        let file = file.to_str().unwrap().to_owned();
-        let mut gateway = Self::start(folder, &["serve", "--json", "--config", &file]);
-        let token = gateway.create_token(&file);
-        gateway.ready["tokens"] = json!({"alice": token});
-        gateway
+        file.to_str().unwrap().to_owned()
     }
 
     fn start(folder: TempDir, arguments: &[&str]) -> Self {

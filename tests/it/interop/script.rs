@@ -86,6 +86,10 @@ pub fn run(client: Client, era: Era, target: &Target, expect: &Path) {
         Client::FastMcp => (python_program("python"), "py_fastmcp.py"),
     };
     let mut command = Command::new(program);
+    if matches!(target, Target::Http { url, .. } if url.starts_with("ws")) {
+        // Node 20 has its own WebSocket behind this switch; from 22 on it is without effect.
+        command.arg("--experimental-websocket");
+    }
     command.current_dir(folder()).arg(script).args(["--era", era.name()]).arg("--expect").arg(expect);
     match target {
         Target::Http { url, token } => {
