@@ -1,6 +1,7 @@
 //! From configured backends to what the transports, the catalog and policy need to know of them.
 
 use crate::config::{self, Config, Server, Transport};
+use crate::gateway;
 use crate::inspect::{Direction, Inspector};
 use crate::mcp::Object;
 use crate::policy::{Abilities, PromptModel, RedactMode, ServerModel, ToolModel};
@@ -50,13 +51,23 @@ pub(super) fn target(id: &str, server: &Server, response_bytes: usize) -> Target
     }
 }
 
+/// Whether inspection takes at least the value away, in both directions.
+fn masks(config: &Config) -> bool {
+    let flows = [&config.inspect.request, &config.inspect.response];
+    flows.iter().all(|flow| gateway::TAKES_AWAY.contains(&flow.operator.name()))
+}
+
 /// What policies may ask for here.
 pub(super) fn abilities(config: &Config, inspector: &Inspector) -> Abilities {
     let off: Vec<&str> = Direction::ALL.iter().flat_map(|way| inspector.disabled(*way)).collect();
     let on = inspector.detectors().filter(|kind| !off.contains(kind));
     Abilities {
         detectors: on.map(str::to_owned).collect(),
-        modes: [RedactMode::Mask, RedactMode::Block].into(),
+        modes: if masks(config) {
+            [RedactMode::Mask, RedactMode::Block].into()
+        } else {
+            [RedactMode::Block].into()
+        },
         receivers: config.policies.notify.keys().cloned().collect(),
         approvals: true,
     }

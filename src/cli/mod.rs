@@ -8,6 +8,7 @@ mod output;
 mod policy;
 mod quickstart;
 mod serve;
+mod status;
 mod stdio;
 mod token;
 
@@ -33,6 +34,8 @@ enum Verb {
     Quickstart(quickstart::Options),
     /// Run the gateway of a configuration file.
     Serve(serve::Options),
+    /// Ask a running gateway whether it is ready, and why its last change was rejected. Exit code 1: it is not well.
+    Status(status::Options),
     /// Load all that `serve` loads, list every problem, and bind nothing.
     Check(check::Options),
     /// Be a local MCP server over standard input and output, for agents that start one: what they say goes through a
@@ -104,6 +107,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.verb {
         Verb::Quickstart(options) => quickstart::run(&options),
         Verb::Serve(options) => serve::run(&options),
+        Verb::Status(options) => status::run(&options),
         Verb::Check(options) => check::run(&options),
         Verb::Stdio(options) => stdio::run(&options),
         Verb::Token(verb) => token::run(&verb),

@@ -7,6 +7,7 @@ use super::rates::Rates;
 use super::{Call, Refusal, Rules};
 use crate::approval::{Approvals, Fingerprint, Request, Standing};
 use crate::identity::{Caller, SharedCaller};
+use crate::inspect::Finding;
 use crate::mcp::Object;
 use crate::policy::{Asked, Circumstances, Item, Obligations, Question, RedactMode, canonical};
 use crate::route::Target;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+/// What inspection does with a finding so that nothing of the value stays.
+pub const TAKES_AWAY: [&str; 3] = ["mask", "drop", "block"];
 /// Where in `_meta` a caller says why.
 pub const JUSTIFICATION: &str = "sealgate/justification";
 /// Longest reason, in characters; a shorter one is no reason.
@@ -146,7 +149,7 @@ impl Duties {
         judgement: &mut Judgement,
     ) -> Result<(), Refusal> {
         let Ok(Ruling::Forward(passed)) = &judgement.ruling else { return Ok(()) };
-        within(wanted, judgement.call.params.len(), judgement.findings.iter().map(|f| f.kind))?;
+        within(wanted, judgement.call.params.len(), &judgement.findings)?;
         if wanted.justification {
             judgement.met.justification = Some(justification(&judgement.call.params)?);
         }
@@ -278,19 +281,17 @@ fn item(target: &Target) -> Item<'_> {
     }
 }
 
-/// Size and kinds of findings, of parameters and of results.
-pub(super) fn within<'k>(
-    wanted: &Obligations,
-    bytes: usize,
-    mut kinds: impl Iterator<Item = &'k str>,
-) -> Result<(), Refusal> {
+/// Size and findings, of parameters and of results. Inspection has done its part already; what it left although
+/// policy wants it gone stops the call.
+pub(super) fn within(wanted: &Obligations, bytes: usize, findings: &[Finding]) -> Result<(), Refusal> {
     if let Some(limit) = wanted.max_bytes
         && u64::try_from(bytes).unwrap_or(u64::MAX) > limit
     {
         return Err(Refusal::TooLarge(limit));
     }
     let blocks = wanted.redact_mode == Some(RedactMode::Block);
-    if blocks && kinds.any(|kind| wanted.redact.contains(kind)) {
+    let mut concerned = findings.iter().filter(|finding| wanted.redact.contains(finding.kind));
+    if concerned.any(|finding| blocks || !TAKES_AWAY.contains(&finding.operator)) {
         return Err(Refusal::Blocked("policy blocks what was found".into()));
     }
     Ok(())

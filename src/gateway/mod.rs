@@ -25,7 +25,7 @@ mod tasks;
 mod watch;
 
 pub use call::{Call, Client, SessionFacts, Trace};
-pub use duties::{Duties, JUSTIFICATION, Notice};
+pub use duties::{Duties, JUSTIFICATION, Notice, TAKES_AWAY};
 pub use fold::{Fold, Unheard};
 pub use listen::Followed;
 pub use lists::Views;

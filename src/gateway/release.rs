@@ -49,7 +49,7 @@ impl Owed {
         let facts = &self.facts;
         let kinds = || result.findings().iter().map(|finding| finding.kind);
         for wanted in [facts.wanted.as_deref(), of_result].into_iter().flatten() {
-            duties::within(wanted, result.value().len(), kinds())?;
+            duties::within(wanted, result.value().len(), result.findings())?;
             if wanted.audit == Some(Capture::RequestResponse) {
                 self.tally.response = Some(result.value().clone());
             }

@@ -93,6 +93,11 @@ pub(super) fn notes(policy: &Policy, able: Option<&Abilities>) -> Result<Notes, 
         complaints.extend(read.err());
     }
     complaints.extend(contradiction(policy, &asked));
+    // Without a mode, findings are masked: that has to be possible too.
+    let mode = asked.redact_mode.unwrap_or(RedactMode::Mask);
+    if !asked.redact.is_empty() && able.is_some_and(|able| !able.modes.contains(&mode)) {
+        complaints.push(unable(mode));
+    }
     if !complaints.is_empty() {
         complaints.sort_unstable();
         return Err(complaints);
@@ -194,12 +199,6 @@ fn obligation(
         "redact_mode" => {
             let known = RedactMode::ALL.map(RedactMode::as_str).join(", ");
             let mode = RedactMode::parse(value).ok_or_else(|| wrong(&format!("use one of {known}")))?;
-            if able.is_some_and(|able| !able.modes.contains(&mode)) {
-                return Err((
-                    format!("this gateway cannot redact by `{value}`"),
-                    "use `mask` or `block`, or the call would pass unredacted".to_owned(),
-                ));
-            }
             asked.redact_mode = Some(mode);
         }
         "audit" => {
@@ -253,6 +252,14 @@ fn obligation(
         }
     }
     Ok(())
+}
+
+fn unable(mode: RedactMode) -> Complaint {
+    (
+        format!("this gateway does not redact by `{}`", mode.as_str()),
+        "use `block`, or `mask` with `operator: mask` (or stricter) in both directions of `inspect`"
+            .to_owned(),
+    )
 }
 
 fn no_detector(kind: &str, able: &Abilities) -> Complaint {

@@ -26,7 +26,7 @@ pub enum RedactMode {
     /// A token that can be opened again where policy says so.
     Tokenize,
     /// A keyed pseudonym: equal values stay equal.
-    Pseudonymize,
+    Pseudonymise,
     /// A made-up value of the same form.
     Surrogate,
     /// A part of the value stays.
@@ -43,7 +43,7 @@ impl RedactMode {
     /// Every mode, from the mildest to the strictest.
     pub const ALL: [Self; 7] = [
         Self::Tokenize,
-        Self::Pseudonymize,
+        Self::Pseudonymise,
         Self::Surrogate,
         Self::Partial,
         Self::Mask,
@@ -55,7 +55,7 @@ impl RedactMode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tokenize => "tokenize",
-            Self::Pseudonymize => "pseudonymize",
+            Self::Pseudonymise => "pseudonymise",
             Self::Surrogate => "surrogate",
             Self::Partial => "partial",
             Self::Mask => "mask",

@@ -26,7 +26,14 @@ async fn rejected(gate: &Gate, token: &Token, why: &str) {
     assert!(text.contains(why), "{text}");
     assert!(gate.page("/metrics").await.body.contains("sealgate_reloads_total{outcome=\"failed\"}"));
     assert!(gate.stderr().contains("the rules in force stay"));
+    let status = gate.site.sealgate(&["status", "--url", &format!("http://{}", admin(gate))]);
+    let said = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.status.code() == Some(1) && said.contains(why), "{said}");
     holds(gate, token).await;
+}
+
+fn admin(gate: &Gate) -> &str {
+    gate.admin.trim_start_matches("http://").trim_end_matches('/')
 }
 
 async fn holds(gate: &Gate, token: &Token) {

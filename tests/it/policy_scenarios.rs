@@ -339,6 +339,8 @@ fn the_six_example_scenarios_validate_hold_and_need_every_policy() {
     for folder in ["policies", "examples/policies"] {
         run(&["check", folder]);
         run(&["fmt", folder, "--check"]);
-        run(&["test", folder, "--mutate"]);
+        run(&["test", folder]);
     }
+    // Of the shipped ones another test shows it.
+    run(&["test", "examples/policies", "--mutate"]);
 }

@@ -104,7 +104,7 @@ fn each_mistake_is_reported_with_its_place_and_a_remedy() {
 const UNMET: [(&str, &str); 26] = [
     ("@redact(\"emial\") permit", "nothing looks for `emial`"),
     ("@redact(\"\") permit", "is not a value of `@redact`"),
-    ("@redact(\"email\") @redact_mode(\"tokenize\") permit", "cannot redact by `tokenize`"),
+    ("@redact(\"email\") @redact_mode(\"tokenize\") permit", "does not redact by `tokenize`"),
     ("@redact(\"email\") @redact_mode(\"maks\") permit", "is not a value of `@redact_mode`"),
     ("@redact_mode(\"mask\") permit", "without `@redact`"),
     ("@rate_limit(\"30\") permit", "is not a value of `@rate_limit`"),
