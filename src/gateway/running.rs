@@ -342,9 +342,11 @@ impl Running {
         }
         let filtered =
             era::error(raw, facts.method, facts.edition).and_then(|raw| self.filter(raw, &["/code"]));
-        match filtered {
+        // An error is a result like any other: policy may keep it back too.
+        let judged = filtered.and_then(|error| self.owed.release(&error, true).map(|()| error));
+        match judged {
             Ok(error) => Step::Last(Status::RpcError, Frame::Error(error)),
-            Err(refusal) => Step::Last(Status::UpstreamError, Frame::Refused(refusal, self.owed.facts.call)),
+            Err(refusal) => self.last(refusal),
         }
     }
 }

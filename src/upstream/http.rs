@@ -1,6 +1,7 @@
 //! The Streamable HTTP transport towards a backend, both eras.
 
 use super::inbox::Inbox;
+use super::link::{Surroundings, Unasked};
 use super::outgoing::{Outgoing, refusal_of};
 use super::question::{Back, Question};
 use super::resume::Resume;
@@ -10,9 +11,8 @@ use crate::mcp::{Ask, Edition, Era, Id, JsonLimits, Message, Outcome, check};
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio_util::task::TaskTracker;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -32,7 +32,9 @@ pub(super) struct HttpLink {
     session: Arc<OnceLock<HeaderValue>>,
     next: AtomicU64,
     limit: usize,
-    tracker: TaskTracker,
+    around: Surroundings,
+    /// The endpoint could not be reached: the connection, as far as there is one, has to be made anew.
+    lost: AtomicBool,
 }
 
 impl HttpLink {
@@ -40,12 +42,21 @@ impl HttpLink {
         url: url::Url,
         given: &[(String, String)],
         limit: usize,
-        (client, tracker): (reqwest::Client, TaskTracker),
+        around: &Surroundings,
     ) -> Result<Self, Error> {
         let mut headers = given_headers(given)?;
         headers.insert(ACCEPT, BOTH);
         headers.insert(CONTENT_TYPE, JSON);
-        Ok(Self { client, url, headers, session: Arc::default(), next: AtomicU64::new(1), limit, tracker })
+        Ok(Self {
+            client: around.http.clone(),
+            url,
+            headers,
+            session: Arc::default(),
+            next: AtomicU64::new(1),
+            limit,
+            around: around.clone(),
+            lost: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn next_id(&self) -> u64 {
@@ -102,7 +113,7 @@ impl HttpLink {
 
     /// The same, with nobody waiting for it.
     pub(super) fn post_detached(self: Arc<Self>, text: String, edition: Edition) {
-        let tracker = self.tracker.clone();
+        let tracker = self.around.tracker.clone();
         tracker.spawn(async move {
             let _ = self.post_notification(text, edition).await;
         });
@@ -141,7 +152,26 @@ impl HttpLink {
 
     async fn post(&self, headers: HeaderMap, body: String) -> Result<Response, Error> {
         let request = self.client.post(self.url.clone()).headers(headers).body(body);
-        request.send().await.map_err(|e| network(&e))
+        request.send().await.map_err(|e| self.noted(network(&e)))
+    }
+
+    /// Notes that nobody is there any more, and tells whoever keeps the backend connected.
+    fn noted(&self, error: Error) -> Error {
+        if matches!(error, Error::Unreachable(_)) {
+            self.lose();
+        }
+        error
+    }
+
+    /// The connection is no good any more.
+    pub(super) fn lose(&self) {
+        if !self.lost.swap(true, Ordering::AcqRel) {
+            let _ = self.around.unasked.try_send(Unasked::Closed);
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 }
 

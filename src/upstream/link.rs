@@ -89,7 +89,6 @@ impl Link {
                 websocket::open(target, (url, headers), around).map(Self::Pipe)
             }
             Endpoint::Remote { wire: Wire::StreamableHttp, url, headers, .. } => {
-                let around = (around.http.clone(), around.tracker.clone());
                 HttpLink::new(url.clone(), headers, target.response_bytes, around)
                     .map(Arc::new)
                     .map(Self::Http)
@@ -144,7 +143,15 @@ impl Link {
     pub(super) fn is_closed(&self) -> bool {
         match self {
             Self::Pipe(pipe) => pipe.is_closed(),
-            Self::Http(_) => false,
+            Self::Http(link) => link.is_lost(),
+        }
+    }
+
+    /// A stateless backend has let go of the subscription that was to last: what it tells is heard again only by
+    /// connecting anew.
+    pub(super) fn lose_subscription(&self) {
+        if let Self::Http(link) = self {
+            link.lose();
         }
     }
 }

@@ -7,14 +7,17 @@ use super::{ClearedCall, EraChoice, Error, Target};
 use crate::mcp::{Abilities, Edition, Era, Method, Object, array_items, codes, quote, string_value};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long a process may take over a probe that it does not understand before it counts as legacy.
 const PROBE: Duration = Duration::from_secs(5);
+
+/// A subscription that lasted this long was meant to.
+const LASTING: Duration = Duration::from_secs(5);
 
 /// An initialised or discovered backend.
 #[derive(Debug)]
@@ -171,6 +174,7 @@ impl Peer {
         let (link, edition, around) = (self.link.clone(), self.edition, self.around.clone());
         // Only weakly: the peer's drop must close the link.
         let weak = Arc::downgrade(&link);
+        let (lasting, began) = (weak.clone(), Instant::now());
         drop(link);
         let started = async move {
             let link = weak.upgrade()?;
@@ -183,7 +187,12 @@ impl Peer {
         self.hold(stop.clone().drop_guard());
         self.around.tracker.spawn(async move {
             tokio::select! {
-                () = async { if let Some(inbox) = started.await { hear(inbox, &around, None).await } } => {}
+                () = async {
+                    if let Some(inbox) = started.await {
+                        hear(inbox, &around, None).await;
+                        unheard(&lasting, edition, began);
+                    }
+                } => {}
                 () = stop.cancelled() => {}
             }
         });
@@ -217,10 +226,11 @@ impl Peer {
         let inbox = self.link.request(&out, self.edition).await?;
         let (acknowledged, ready) = oneshot::channel();
         let (stop, around) = (CancellationToken::new(), self.around.clone());
+        let (lasting, edition, began) = (Arc::downgrade(&self.link), self.edition, Instant::now());
         let stopped = stop.clone();
         self.around.tracker.spawn(async move {
             tokio::select! {
-                () = hear(inbox, &around, Some(acknowledged)) => {}
+                () = hear(inbox, &around, Some(acknowledged)) => unheard(&lasting, edition, began),
                 () = stopped.cancelled() => {}
             }
         });
@@ -280,6 +290,17 @@ async fn hear(mut inbox: Inbox, around: &Surroundings, mut acknowledged: Option<
             Inbound::Question(_) => {}
             Inbound::Result(_) | Inbound::Error(_) => return,
         }
+    }
+}
+
+/// A subscription has ended that was to last. One that ends at once is how that backend is: nothing is gained by trying
+/// again and again. Sessions end their streams as they like, and take them up again.
+fn unheard(link: &Weak<Link>, edition: Edition, began: Instant) {
+    if edition.era() == Era::Modern
+        && began.elapsed() > LASTING
+        && let Some(link) = link.upgrade()
+    {
+        link.lose_subscription();
     }
 }
 

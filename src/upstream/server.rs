@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const DEBOUNCE: Duration = Duration::from_millis(50);
 /// A session of one principal that nobody used for this long is ended.
 const SESSION_IDLE: Duration = Duration::from_mins(30);
+/// Most sessions (or processes) of single principals with one backend.
+const SESSIONS: usize = 1024;
 /// How long a call may wait for a free slot.
 const SLOT_WAIT: Duration = Duration::from_secs(5);
 
@@ -44,9 +46,12 @@ pub enum Event {
 }
 
 struct Session {
-    peer: Arc<Peer>,
+    place: Place,
     used: Instant,
 }
+
+/// Where a session is, once it has been opened.
+type Place = Arc<Mutex<Option<Arc<Peer>>>>;
 
 /// The session of a single call: ended, politely, when the call is over.
 #[derive(Debug)]
@@ -178,22 +183,39 @@ impl Upstream {
                 }
             }
             SessionMode::PerPrincipal => {
-                let mut own = self.own.lock().await;
-                let now = Instant::now();
-                own.retain(|_, s| !s.peer.is_closed() && now.duration_since(s.used) < SESSION_IDLE);
-                let key = (call.to().principal.clone(), call.hop().abilities.clone());
-                if let Some(session) = own.get_mut(&key) {
-                    session.used = now;
-                    return Ok(session.peer.clone());
+                let place = self.place(call).await?;
+                // Only those wait for a start that need this very session.
+                let mut peer = place.lock().await;
+                if let Some(peer) = peer.as_ref().filter(|peer| !peer.is_closed()) {
+                    return Ok(peer.clone());
                 }
-                let peer = Arc::new(Peer::connect(&self.target, &self.around, &key.1).await?);
-                own.insert(key, Session { peer: peer.clone(), used: now });
-                Ok(peer)
+                let fresh = Peer::connect(&self.target, &self.around, &call.hop().abilities).await?;
+                let fresh = Arc::new(fresh);
+                *peer = Some(fresh.clone());
+                Ok(fresh)
             }
             SessionMode::PerRequest => {
                 Peer::connect(&self.target, &self.around, &call.hop().abilities).await.map(Arc::new)
             }
         }
+    }
+
+    /// The place of a principal's own session, which may be empty.
+    async fn place(&self, call: &ClearedCall) -> Result<Place, Error> {
+        let mut own = self.own.lock().await;
+        let now = Instant::now();
+        let key = (call.to().principal.clone(), call.hop().abilities.clone());
+        if let Some(session) = own.get_mut(&key) {
+            session.used = now;
+            return Ok(session.place.clone());
+        }
+        own.retain(|_, session| now.duration_since(session.used) < SESSION_IDLE);
+        if own.len() >= SESSIONS {
+            return Err(Error::Busy);
+        }
+        let place = Place::default();
+        own.insert(key, Session { place: place.clone(), used: now });
+        Ok(place)
     }
 
     async fn forget(&self, stale: &Arc<Peer>) {
@@ -202,7 +224,14 @@ impl Upstream {
             *shared = None;
         }
         drop(shared);
-        self.own.lock().await.retain(|_, session| !Arc::ptr_eq(&session.peer, stale));
+        let places: Vec<Place> =
+            self.own.lock().await.values().map(|session| session.place.clone()).collect();
+        for place in places {
+            let mut peer = place.lock().await;
+            if peer.as_ref().is_some_and(|peer| Arc::ptr_eq(peer, stale)) {
+                *peer = None;
+            }
+        }
     }
 
     /// Connects, lists, listens, and begins again when the connection ends.
@@ -233,7 +262,8 @@ impl Upstream {
             while notices.try_recv().is_ok() {}
         }
         let peers: Vec<_> = self.shared.lock().await.take().into_iter().collect();
-        let own: Vec<_> = self.own.lock().await.drain().map(|(_, s)| s.peer).collect();
+        let places: Vec<_> = self.own.lock().await.drain().map(|(_, session)| session.place).collect();
+        let own: Vec<_> = places.iter().filter_map(|place| place.try_lock().ok()?.take()).collect();
         for peer in peers.iter().chain(&own) {
             let _ = timeout(Duration::from_secs(1), peer.close()).await;
         }

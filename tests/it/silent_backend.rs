@@ -96,3 +96,36 @@ async fn a_session_cancels_a_call_whose_backend_is_silent() {
     timeout(FOREVER, seen.given_up.notified()).await.expect("the backend is told");
     assert_eq!(outcome(&gate).await, "cancelled");
 }
+
+async fn serve(address: &str) -> (std::net::SocketAddr, tokio::task::JoinHandle<()>) {
+    let socket = tokio::net::TcpListener::bind(address).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let routes = Router::new().route("/mcp", post(answer)).with_state(Arc::<Seen>::default());
+    let serving = tokio::spawn(async move {
+        // Connections that are kept open end with their runtime only, so each answer closes its own.
+        let routes =
+            routes.layer(axum::middleware::map_response(|mut response: axum::response::Response| async {
+                response.headers_mut().insert("connection", axum::http::HeaderValue::from_static("close"));
+                response
+            }));
+        let _ = axum::serve(socket, routes).await;
+    });
+    (address, serving)
+}
+
+#[tokio::test]
+async fn a_backend_that_has_gone_is_down_until_it_is_back() {
+    let (address, serving) = serve("127.0.0.1:0").await;
+    let site = Site::new(&format!("  slow: {{ url: \"http://{address}/mcp\" }}\n"), "", PERMIT_ALL);
+    let token = site.token("alice", "employee");
+    let gate = site.start();
+    gate.until(|page| page["backends"][0]["state"] == "up").await;
+    serving.abort();
+    let _ = serving.await;
+    let answer = gate.call(&token, "slow_wait", json!({})).await;
+    assert_eq!(answer.code(), Some(8004), "{}", answer.body);
+    gate.until(|page| page["backends"][0]["state"] == "down").await;
+    let (_, serving) = serve(&address.to_string()).await;
+    gate.until(|page| page["backends"][0]["state"] == "up").await;
+    serving.abort();
+}
