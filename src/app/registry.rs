@@ -402,6 +402,7 @@ fn assemble(makings: Makings, generation: u64, names: Names) -> Result<Next, Vec
             .map_err(|problems| problems.into_iter().map(from_policy).collect::<Vec<_>>())?;
     let mut notes: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
     notes.extend(catalog.problems.iter().cloned());
+    notes.extend(makings.inspector.warnings());
     if policies.observing() {
         notes.push("POLICY IS NOT ENFORCED: `policies.mode` is `observe`, denials are only recorded".into());
     }

@@ -173,6 +173,9 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         }
     }
     let folder = gathered.sources.folder(Position { file: 0, line: 0, column: 0 });
+    for rules in &mut file.inspect.rules {
+        *rules = below(folder, rules);
+    }
     file.policies.folder = below(folder, &file.policies.folder);
     file.policies.entities = file.policies.entities.map(|entities| below(folder, &entities));
     if let Some(bundle) = &mut file.policies.bundle {

@@ -6,7 +6,7 @@ use super::state::{self, Resume};
 use super::{Call, Refusal, Rules, Trace, tasks};
 use crate::audit::Receipt;
 use crate::identity::Caller;
-use crate::inspect::{Direction, Filtered, Finding, Subject};
+use crate::inspect::{Direction, Filtered, Finding, Route, Subject};
 use crate::mcp::{Edit, Era, Kind as Answerer, Object, quote};
 use crate::policy::{Asked, Circumstances, Denial, Item, Obligations, Permit, Question};
 use crate::route::{Found, Front, Resolved, Target};
@@ -101,18 +101,22 @@ fn forward(
     // What inspection refuses is not recorded either; so it goes first. Only handles of our own are exempt: names and
     // tokens of the protocol are the client's words too, and what they lead to is taken from the unfiltered parameters.
     let subject = Subject { call: call.id, direction: Direction::Request, exempt: handles(call) };
-    let filtered = rules
-        .inspector
-        .filter(call.params.clone(), &subject)
-        .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
-    judgement.recorded = Some(without_state(filtered.value()));
-    judgement.findings = filtered.findings().to_vec();
-    let found = if call.method.follows_task() {
+    let resolved = if call.method.follows_task() {
         tasks::resolve(rules, seals, caller, call, &params)
     } else {
         rules.catalog.resolve(&call.front, call.method, &params)
     };
-    let found = match found {
+    let route = match &resolved {
+        Resolved::Found(found) => Route { server: Some(&found.server), tool: Some(&found.own) },
+        Resolved::Unknown | Resolved::Malformed(_) => Route::default(),
+    };
+    let filtered = rules
+        .inspector
+        .filter_for(call.params.clone(), &subject, route)
+        .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
+    judgement.recorded = Some(without_state(filtered.value()));
+    judgement.findings = filtered.findings().to_vec();
+    let found = match resolved {
         Resolved::Found(found) => found,
         Resolved::Unknown => return Err(Refusal::Denied),
         Resolved::Malformed(why) => return Err(Refusal::InvalidParams(why.into())),

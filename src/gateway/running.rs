@@ -5,7 +5,7 @@ use super::questions::{Heard, Judged};
 use super::reply::{Frame, Said};
 use super::rounds::Round;
 use super::{Refusal, era, tasks};
-use crate::inspect::{Direction, Filtered, Subject};
+use crate::inspect::{Direction, Filtered, Route, Subject};
 use crate::mcp::{Ask, Edit, Edition, Era, Method, Object};
 use crate::route::{Front, Target, expose_uris};
 use crate::upstream::{self, Answer, ClearedCall, Inbound, LogLevel, Question, Upstream};
@@ -243,11 +243,18 @@ impl Running {
     pub(super) fn filter(&mut self, raw: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
         let subject = Subject { call: self.owed.facts.call, direction: Direction::Response, exempt };
         self.owed.tally.bytes += raw.len() as u64;
+        let (facts, catalog) = (&self.owed.facts, &self.owed.rules.catalog);
+        let entry = match &facts.target {
+            Some(Target::Tool(name)) => catalog.tools.get(name),
+            Some(Target::Prompt(name)) => catalog.prompts.get(name),
+            Some(Target::Resource { .. }) | None => None,
+        };
+        let route = Route { server: Some(&facts.server), tool: entry.map(|entry| entry.own.as_str()) };
         let filtered = self
             .owed
             .rules
             .inspector
-            .filter(raw, &subject)
+            .filter_for(raw, &subject, route)
             .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
         self.owed.tally.frames += 1;
         self.owed.tally.findings.extend_from_slice(filtered.findings());

@@ -1,7 +1,11 @@
 //! The section `inspect` of the configuration.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Direction;
 
 /// What is looked for in which direction, and how large a value may be. The default looks for everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,8 +22,34 @@ pub struct Config {
     pub request: Flow,
     /// Results and all else that goes to an agent.
     pub response: Flow,
+    /// What is done with findings of some types, servers or tools, instead of what the direction says. Where several
+    /// entries fit, the strictest counts.
+    pub operators: Vec<Override>,
+    /// Files with rules of your own, relative to this one; `docs/inspection.md` says how they are written.
+    pub rules: Vec<PathBuf>,
     /// Sizes beyond which a value is refused.
     pub limits: Limits,
+}
+
+/// What is done with findings of some types, servers or tools. What is left out fits all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "InspectOverride")]
+pub struct Override {
+    /// Detectors.
+    #[serde(default)]
+    pub types: Option<Vec<String>>,
+    /// `request` or `response`.
+    #[serde(default)]
+    pub direction: Option<Direction>,
+    /// Backends by their name in `mcpServers`.
+    #[serde(default)]
+    pub servers: Option<Vec<String>>,
+    /// Tools and prompts by their name at the backend.
+    #[serde(default)]
+    pub tools: Option<Vec<String>>,
+    /// What is done.
+    pub operator: Operator,
 }
 
 /// Settings of one direction.

@@ -36,6 +36,32 @@ pub enum Error {
         #[source]
         source: Box<serde_saphyr::Error>,
     },
+    /// A file of the customer's rules cannot be read.
+    #[error("the rules in `{file}` cannot be read, correct `inspect.rules` or the file")]
+    OwnRulesUnreadable {
+        /// The file as it is configured.
+        file: String,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the customer's rules is not valid.
+    #[error("the rules in `{file}` are not valid: {source}")]
+    OwnRules {
+        /// The file as it is configured.
+        file: String,
+        /// What is wrong.
+        #[source]
+        source: Box<Error>,
+    },
+    /// More rules of the customer's than are allowed.
+    #[error("`inspect.rules` has {count} rules, the limit is {limit}")]
+    TooManyRules {
+        /// Rules of all files.
+        count: usize,
+        /// Most that may be.
+        limit: usize,
+    },
     /// A rule says two things at once, or nothing.
     #[error("rule `{rule}` is not complete: {problem}")]
     Rule {
@@ -65,11 +91,13 @@ pub enum Error {
     },
     /// A planted value came out of the pipeline.
     #[error(
-        "self-test failed: a planted value of rule `{rule}` came out in direction `{direction}`, the rule or a limit is to blame"
+        "self-test failed: a value of rule `{rule}`, planted {form}, came out in direction `{direction}`: the rule, another one that goes first, or a setting under `inspect` is to blame"
     )]
     SelfTest {
         /// The rule whose sample was not held back.
         rule: &'static str,
+        /// How the value was planted.
+        form: &'static str,
         /// `request` or `response`.
         direction: &'static str,
     },

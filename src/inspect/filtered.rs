@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Which way a value travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "InspectDirection")]
 pub enum Direction {
     /// From the agent to a backend.
     Request,
@@ -37,6 +40,15 @@ pub struct Subject<'a> {
     /// JSON pointers (RFC 6901) of protocol fields that are neither scanned nor changed, with all below them; `*`
     /// stands for any one segment. At most 64 of them count.
     pub exempt: &'a [&'a str],
+}
+
+/// Where a value comes from or goes to, as far as it is known: some settings hold only for some backends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// The backend's name in the configuration.
+    pub server: Option<&'a str>,
+    /// The tool's or prompt's own name there.
+    pub tool: Option<&'a str>,
 }
 
 /// What was found, for records and policies. It never holds the value nor a part of it.

@@ -17,8 +17,9 @@ use super::place::Place;
 use super::pointer::Exempt;
 use super::rules::{self, Rule};
 use super::selection::Selection;
+use super::settings::Settings;
 use super::walk::{Above, holds_json, walk};
-use super::{Blocked, Config, Direction, Error, Limits, Operator, Subject, selftest};
+use super::{Blocked, Config, Direction, Error, Limits, Operator, Route, Subject, custom, selftest};
 
 /// Rounds of masking before a value is refused.
 const ROUNDS: usize = 8;
@@ -29,7 +30,7 @@ const WITHHELD: &str = "[WITHHELD]";
 pub struct Inspector {
     engine: Engine,
     selection: Selection,
-    operators: (Vec<Operator>, Vec<Operator>),
+    settings: Settings,
     keyed: bool,
     limits: Limits,
     key: hmac::Key,
@@ -51,15 +52,16 @@ impl Inspector {
         if let Some(limit) = config.limits.zero() {
             return Err(Error::ZeroLimit { limit });
         }
-        let engine = Engine::new(rules::load()?, &rules::neutral()?)?;
+        let own = custom::load(&config.rules)?;
+        let mut rules = rules::load()?;
+        custom::check_names(&rules, &own.rules)?;
+        rules.extend(own.rules);
+        let engine = Engine::new(rules, &rules::neutral()?)?;
         let selection = Selection::new(config, engine.rules())?;
         let inspector = Self {
-            digest: ruleset_digest(&engine, &selection),
+            digest: ruleset_digest(&engine, &selection, &own.digest),
             keyed: selection.any(&engine, |rule| matches!(rule.how, rules::How::Keyed(_))),
-            operators: (
-                engine.rules().iter().map(|_| config.request.operator).collect(),
-                engine.rules().iter().map(|_| config.response.operator).collect(),
-            ),
+            settings: Settings::new(config, engine.rules())?,
             limits: config.limits.clone(),
             key: hmac::Key::new(hmac::HMAC_SHA256, commitment_key),
             engine,
@@ -77,6 +79,18 @@ impl Inspector {
     /// Names of all detectors there are, each once, in the order of the rule files.
     pub fn detectors(&self) -> impl Iterator<Item = &'static str> {
         self.engine.rules().iter().map(|rule| rule.kind)
+    }
+
+    /// What whoever runs the gateway should know: directions, servers and tools for which everything passes.
+    pub fn warnings(&self) -> Vec<String> {
+        self.settings.warnings(&self.selection)
+    }
+
+    /// What is done with a rule's findings where nothing is said of a server or tool.
+    pub(super) fn operator(&self, direction: Direction, kind: &str) -> Operator {
+        let operators = self.settings.of(direction, Route::default());
+        let at = self.engine.rules().iter().position(|rule| rule.kind == kind);
+        at.and_then(|at| operators.get(at)).copied().unwrap_or_default()
     }
 
     /// Names of the detectors that are off in a direction; whoever runs the gateway should see them.
@@ -98,11 +112,25 @@ impl Inspector {
     /// # Errors
     /// [`Blocked`] if the text is not one JSON value or cannot be inspected within the limits.
     pub fn filter(&self, json: String, subject: &Subject<'_>) -> Result<Filtered<String>, Blocked> {
+        self.filter_for(json, subject, Route::default())
+    }
+
+    /// The same for a value whose backend and tool are known: some settings hold only for them.
+    ///
+    /// # Errors
+    /// As [`filter`](Self::filter).
+    pub fn filter_for(
+        &self,
+        json: String,
+        subject: &Subject<'_>,
+        route: Route<'_>,
+    ) -> Result<Filtered<String>, Blocked> {
         if json.len() > self.limits.bytes {
             return Err(Blocked::TooLarge { bytes: json.len(), limit: self.limits.bytes });
         }
         let exempt = Exempt::new(subject.exempt);
-        let mut pass = self.pass(subject.direction, json.len());
+        let operators = self.settings.of(subject.direction, route);
+        let mut pass = self.pass(subject.direction, &operators, json.len());
         let mut value = json;
         for _round in 0..ROUNDS {
             let edits = walk(&mut pass, &value, &exempt, &Above::default())?;
@@ -125,7 +153,8 @@ impl Inspector {
     }
 
     fn redacted<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Blocked> {
-        let mut pass = self.pass(Direction::Response, text.len());
+        let operators = self.settings.of(Direction::Response, Route::default());
+        let mut pass = self.pass(Direction::Response, &operators, text.len());
         self.redact(text, &mut pass, Shape::Unknown)
     }
 
@@ -134,8 +163,14 @@ impl Inspector {
     ///
     /// # Errors
     /// [`Blocked`] if it cannot be inspected within the limits, or `Shape::Json` is not JSON.
-    pub fn examine(&self, text: &str, shape: Shape, direction: Direction) -> Result<Examined, Blocked> {
-        let mut pass = self.pass(direction, text.len());
+    pub fn examine(
+        &self,
+        text: &str,
+        shape: Shape,
+        (direction, route): (Direction, Route<'_>),
+    ) -> Result<Examined, Blocked> {
+        let of = self.settings.of(direction, route);
+        let mut pass = self.pass(direction, &of, text.len());
         pass.spots = Some(Vec::new());
         let output = self.redact(text, &mut pass, shape)?.into_owned();
         let operators = pass.operators;
@@ -191,11 +226,7 @@ impl Inspector {
         Err(Blocked::NotSettled { rounds: ROUNDS })
     }
 
-    fn pass(&self, direction: Direction, bytes: usize) -> Pass<'_, '_> {
-        let of = match direction {
-            Direction::Request => &self.operators.0,
-            Direction::Response => &self.operators.1,
-        };
+    fn pass<'p>(&'p self, direction: Direction, of: &'p [Operator], bytes: usize) -> Pass<'p, 'p> {
         Pass {
             engine: &self.engine,
             limits: &self.limits,
@@ -228,12 +259,13 @@ impl fmt::Debug for Inspector {
     }
 }
 
-fn ruleset_digest(engine: &Engine, selection: &Selection) -> String {
+fn ruleset_digest(engine: &Engine, selection: &Selection, own: &str) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for source in rules::sources() {
         context.update(source.as_bytes());
         context.update(&[0]);
     }
+    context.update(own.as_bytes());
     for direction in Direction::ALL {
         for (rule, on) in engine.rules().iter().zip(selection.on(direction)) {
             context.update(if *on { b"+" } else { b"-" });

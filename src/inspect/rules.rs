@@ -20,6 +20,9 @@ const FILES: &[(&str, &str)] = &[
 
 const NEUTRAL: (&str, &str) = ("neutral.yaml", include_str!("rules/neutral.yaml"));
 
+/// Bytes that one pattern may take when it is compiled.
+const PATTERN_BYTES: usize = 4 << 20;
+
 /// One rule, ready to match.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -196,13 +199,19 @@ impl Rule {
 pub(super) fn load() -> Result<Vec<Rule>, Error> {
     let mut rules = Vec::new();
     for &(file, text) in FILES {
-        let read: File<'static> = serde_saphyr::from_str(text)
-            .map_err(|source| Error::RuleFile { file, source: Box::new(source) })?;
-        for spec in read.rules {
-            rules.push(spec.build()?);
-        }
+        rules.extend(read(text).map_err(|error| match error {
+            Error::RuleFile { source, .. } => Error::RuleFile { file, source },
+            other => other,
+        })?);
     }
     Ok(rules)
+}
+
+/// Reads the rules of one file.
+pub(super) fn read(text: &'static str) -> Result<Vec<Rule>, Error> {
+    let read: File<'static> = serde_saphyr::from_str(text)
+        .map_err(|source| Error::RuleFile { file: "rules", source: Box::new(source) })?;
+    read.rules.into_iter().map(Spec::build).collect()
 }
 
 /// Words that say that a number is none of ours.
@@ -403,6 +412,7 @@ impl FormsSpec {
 fn regex(kind: &str, pattern: &str) -> Result<Regex, Error> {
     RegexBuilder::new(pattern)
         .unicode(false)
+        .size_limit(PATTERN_BYTES)
         .build()
         .map_err(|source| Error::Pattern { rule: kind.to_owned(), source: Box::new(source) })
 }

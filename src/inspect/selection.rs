@@ -53,7 +53,8 @@ impl Selection {
     }
 }
 
-fn known(name: &str, rules: &[Rule]) -> Result<(), Error> {
+/// Whether there is a detector of that name.
+pub(super) fn known(name: &str, rules: &[Rule]) -> Result<(), Error> {
     if rules.iter().any(|rule| rule.kind == name) {
         return Ok(());
     }

@@ -183,6 +183,94 @@ fn settings_that_would_do_nothing_are_errors() {
     assert!(Inspector::new(&Config::default(), b"short").is_err());
 }
 
+fn over(server: Option<&str>, types: &[&str], operator: Operator) -> Override {
+    Override {
+        types: (!types.is_empty()).then(|| types.iter().map(ToString::to_string).collect()),
+        direction: None,
+        servers: server.map(|server| vec![server.to_owned()]),
+        tools: None,
+        operator,
+    }
+}
+
+#[test]
+fn operators_are_chosen_by_type_and_server_and_the_strictest_counts() {
+    let config = Config {
+        operators: vec![
+            over(None, &["email"], Operator::Pseudonymise),
+            over(None, &["credit_card"], Operator::Surrogate),
+            over(None, &["us_ssn"], Operator::Partial),
+            over(Some("lax"), &[], Operator::Allow),
+            over(Some("lax"), &["us_ssn"], Operator::Drop),
+            over(Some("strict"), &[], Operator::Block),
+        ],
+        ..Config::default()
+    };
+    let inspector = Inspector::new(&config, &[7; 32]).unwrap();
+    let value = json!({"to": "Ana@example.com", "cc": "ana@example.com", "card": 4_111_111_111_111_111_u64,
+                       "ssn": "536-22-8726"});
+    let filter = |server| {
+        let route = Route { server, tool: None };
+        inspector.filter_for(value.to_string(), &subject(&[]), route)
+    };
+    let out = filter(None).unwrap();
+    let plain: Value = serde_json::from_str(out.value()).unwrap();
+    assert_eq!(plain["to"], plain["cc"], "equal values have equal names");
+    assert!(plain["to"].as_str().unwrap().starts_with("[EMAIL_"), "{plain}");
+    assert!(plain["card"].is_u64() && plain["card"] != value["card"], "{plain}");
+    assert_eq!(plain["ssn"], "****8726");
+    let again = inspector.filter(out.value().clone(), &subject(&[])).unwrap();
+    assert_eq!(again.value(), out.value(), "twice is once");
+    let lax = filter(Some("lax")).unwrap();
+    let plain: Value = serde_json::from_str(lax.value()).unwrap();
+    assert_eq!((&plain["to"], &plain["ssn"]), (&value["to"], &json!("")));
+    assert!(lax.findings().iter().any(|one| one.operator == "allow"), "what stays is recorded");
+    assert!(matches!(filter(Some("strict")), Err(Blocked::Forbidden { .. })));
+}
+
+#[test]
+fn settings_that_let_everything_pass_are_said_aloud() {
+    let warnings = |config: Config| Inspector::new(&config, &[7; 32]).unwrap().warnings();
+    assert!(warnings(Config::default()).is_empty());
+    let lax = Config { operators: vec![over(Some("lax"), &[], Operator::Allow)], ..Config::default() };
+    assert!(warnings(lax)[0].contains("`lax`"));
+    let all = inspector().detectors().map(str::to_owned).collect();
+    let off = Config { request: Flow { disable: all, ..Flow::default() }, ..Config::default() };
+    assert!(warnings(off)[0].contains("NOTHING IS LOOKED FOR in requests"));
+}
+
+#[test]
+fn rules_of_ones_own_are_found_and_bad_ones_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = |rules: &str| {
+        let file = folder.path().join("own.yaml");
+        std::fs::write(&file, format!("version: 1\nrules:\n{rules}")).unwrap();
+        Inspector::new(&Config { rules: vec![file], ..Config::default() }, &[7; 32])
+    };
+    let token = |name: &str, start: &str, pattern: &str| {
+        format!(
+            "  - type: {name}\n    rank: secret\n    token: {{starts: ['{start}'], pattern: '{pattern}', max: 60}}\n    \
+                 samples: ['<<{start}{{digits:20}}>>']\n"
+        )
+    };
+    let inspector = build(&token("acme_key", "acme_live_", "acme_live_[0-9]{20}")).unwrap();
+    let text = json!("use acme_live_12345678901234567890 now").to_string();
+    let out = inspector.filter(text, &subject(&[])).unwrap();
+    assert_eq!(out.value(), r#""use [ACME_KEY] now""#);
+    assert_ne!(inspector.ruleset_digest(), self::inspector().ruleset_digest());
+    for (rules, problem) in [
+        (token("email", "acme_live_", "acme_live_[0-9]{20}"), "the name is one of ours"),
+        (token("acme", "e_", "e_[0-9]{20}"), "fewer than three letters"),
+        (token("acme", "number", "number[0-9]{20}"), "almost every text"),
+        (token("acme", "acme_live_", "[0-9]*"), "fits nothing at all"),
+        (token("acme", "acme_live_", "acme_live_[a-z]{20}"), "self-test failed: a value of rule `acme`"),
+        (token("acme", "acme_live_", "acme_(["), "not valid"),
+    ] {
+        let error = build(&rules).unwrap_err().to_string();
+        assert!(error.contains(problem), "{problem}: {error}");
+    }
+}
+
 /// Texts with something to find in them, or nearly.
 fn hot_text() -> impl Strategy<Value = String> {
     let pieces = prop_oneof![

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use super::{Done, Failure};
 use crate::config::Config;
-use crate::inspect::{self, Direction, Inspector};
+use crate::inspect::{self, Direction, Inspector, Route};
 use answer::Answer;
 use input::{Format, Item};
 use progress::Progress;
@@ -37,6 +37,12 @@ pub(super) struct Options {
     /// As which direction: what goes to a backend, or what comes back to an agent.
     #[arg(long, value_enum, default_value = "response")]
     direction: Way,
+    /// As if the value belonged to this backend: some settings hold only for some.
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// As if the value belonged to this tool of the backend.
+    #[arg(long, value_name = "NAME", requires = "server")]
+    tool: Option<String>,
     /// Print the cleaned values instead of the findings.
     #[arg(long)]
     redact: bool,
@@ -113,7 +119,8 @@ fn answer(inspector: &Inspector, options: &Options, item: &Item) -> Answer {
         Ok(content) => (content.text(), content.shape()),
         Err(problem) => return Answer::error(item.id.clone(), problem.clone()),
     };
-    match inspector.examine(text, shape, direction) {
+    let route = Route { server: options.server.as_deref(), tool: options.tool.as_deref() };
+    match inspector.examine(text, shape, (direction, route)) {
         Err(blocked) => Answer::error(item.id.clone(), blocked.to_string()),
         Ok(examined) if options.redact => Answer::output(item, examined),
         Ok(examined) => Answer::spans(item, &examined),

@@ -1,0 +1,99 @@
+//! Which operator holds for which rule, direction, server and tool, and what the settings leave open.
+
+use std::borrow::Cow;
+
+use super::config::Override;
+use super::rules::Rule;
+use super::selection::{Selection, known};
+use super::{Config, Direction, Error, Operator, Route};
+
+/// The operators of a configuration.
+#[derive(Debug)]
+pub(super) struct Settings {
+    request: Vec<Operator>,
+    response: Vec<Operator>,
+    overrides: Vec<Override>,
+    kinds: Vec<&'static str>,
+}
+
+impl Settings {
+    pub fn new(config: &Config, rules: &[Rule]) -> Result<Self, Error> {
+        for name in config.operators.iter().filter_map(|one| one.types.as_ref()).flatten() {
+            known(name, rules)?;
+        }
+        let all = |operator: Operator| rules.iter().map(|_| operator).collect();
+        let mut settings = Self {
+            request: all(config.request.operator),
+            response: all(config.response.operator),
+            overrides: Vec::new(),
+            kinds: rules.iter().map(|rule| rule.kind).collect(),
+        };
+        // What holds everywhere is settled once; what holds for some servers or tools, for each call.
+        let (everywhere, some): (Vec<Override>, Vec<Override>) =
+            config.operators.iter().cloned().partition(|one| one.servers.is_none() && one.tools.is_none());
+        settings.overrides = everywhere;
+        settings.request = settings.of(Direction::Request, Route::default()).into_owned();
+        settings.response = settings.of(Direction::Response, Route::default()).into_owned();
+        settings.overrides = some;
+        Ok(settings)
+    }
+
+    /// The operators of all rules, by index.
+    pub fn of(&self, direction: Direction, route: Route<'_>) -> Cow<'_, [Operator]> {
+        let base = match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        };
+        let fit: Vec<&Override> = self.overrides.iter().filter(|one| fits(one, direction, route)).collect();
+        if fit.is_empty() {
+            return Cow::Borrowed(base);
+        }
+        let operator = |(kind, base): (&&'static str, &Operator)| {
+            let strictest = fit.iter().filter(|one| speaks_of(one, kind)).map(|one| one.operator).max();
+            strictest.unwrap_or(*base)
+        };
+        self.kinds.iter().zip(base).map(operator).collect::<Vec<_>>().into()
+    }
+
+    /// What whoever runs the gateway should know: places where everything passes.
+    pub fn warnings(&self, selection: &Selection) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for direction in Direction::ALL {
+            let name = direction.name();
+            let off = selection.on(direction).iter().all(|on| !on);
+            if off {
+                warnings
+                    .push(format!("NOTHING IS LOOKED FOR in {name}s: all detectors are off in `inspect`"));
+            }
+            let operators = self.of(direction, Route::default());
+            if !off && operators.iter().all(|operator| *operator == Operator::Allow) {
+                warnings.push(format!("FINDINGS PASS in {name}s: `inspect` allows all of them"));
+            }
+        }
+        for one in self.overrides.iter().filter(|one| one.operator == Operator::Allow && one.types.is_none())
+        {
+            let of = |names: &Option<Vec<String>>| {
+                names.as_ref().map_or("all".to_owned(), |names| names.join(", "))
+            };
+            warnings.push(format!(
+                "FINDINGS PASS for servers `{}`, tools `{}`: `inspect.operators` allows all of them",
+                of(&one.servers),
+                of(&one.tools)
+            ));
+        }
+        warnings
+    }
+}
+
+fn fits(one: &Override, direction: Direction, route: Route<'_>) -> bool {
+    let named = |names: &Option<Vec<String>>, name: Option<&str>| {
+        names.as_ref().is_none_or(|names| name.is_some_and(|name| names.iter().any(|known| known == name)))
+    };
+    one.direction.is_none_or(|only| only == direction)
+        && named(&one.servers, route.server)
+        && named(&one.tools, route.tool)
+}
+
+fn speaks_of(one: &Override, kind: &str) -> bool {
+    one.types.as_ref().is_none_or(|types| types.iter().any(|known| known == kind))
+}
