@@ -17,7 +17,7 @@ pub(super) const VERSION: Topic = u16::MAX - 1;
 /// Words in a row that one phrase may have.
 const MOST_WORDS: usize = 5;
 /// Bytes between a phrase of two letters and its number.
-const CLOSE: usize = 8;
+const CLOSE: usize = 20;
 /// From this code on scripts are looked through for phrases, not split into words: many of them have no spaces,
 /// others decline their words.
 const FOREIGN: char = '\u{370}';

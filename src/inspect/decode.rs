@@ -5,11 +5,11 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// Letters of the shortest run that is decoded.
-const SHORTEST: usize = 16;
+const SHORTEST: usize = 12;
 /// Bytes of the longest run that is decoded.
 const LONGEST: usize = 1 << 21;
 /// Letters that are decoded first, to see whether there is text.
-const TASTE: usize = 16;
+const TASTE: usize = 12;
 /// Letters of a line that may go on in the next one.
 const LINE: usize = 56;
 
@@ -43,7 +43,7 @@ pub(super) fn leads(bytes: &[u8], found: &mut Vec<usize>) {
     });
 }
 
-/// Calls with each run that is long enough: only every sixteenth byte is looked at until one fits.
+/// Calls with each run that is long enough: only every twelfth byte is looked at until one fits.
 fn each_run(bytes: &[u8], mut each: impl FnMut(usize, usize)) {
     let mut from = 0;
     while let Some(&probe) = bytes.get(from + SHORTEST - 1) {

@@ -1,7 +1,7 @@
 //! Secrets in text that only the name in front of them gives away: `DB_PASSWORD=…`, `"api_key": "…"`.
 
 use super::checks::{entropy, location, placeholder};
-use super::digits::before;
+use super::digits::{before, is_word};
 use super::place::Place;
 use super::rules::{Named, Rule};
 use super::words::{Folded, mask_length};
@@ -82,11 +82,19 @@ fn quoted_length(value: &[u8], quote: u8) -> Option<usize> {
 }
 
 fn bare_length(value: &[u8]) -> usize {
-    let ends = |byte: &u8| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'<' | b'>' | b'\\')
+    // In a query the next parameter follows: `&name=`; elsewhere `&` is a letter like any other.
+    let parameter = |at: usize| {
+        let rest = value.get(at + 1..).unwrap_or_default();
+        let name = rest.iter().take(40).take_while(|byte| is_word(Some(byte))).count();
+        name > 0 && rest.get(name) == Some(&b'=')
     };
-    let length = value.iter().take(VALUE + 1).take_while(|byte| !ends(byte)).count();
+    let ends = |at: usize, byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'\\')
+            || (*byte == b'&' && parameter(at))
+    };
+    let letters = value.iter().enumerate().take(VALUE + 1);
+    let length = letters.take_while(|(at, byte)| !ends(*at, byte)).count();
     let tail = value
         .get(..length)
         .unwrap_or_default()
