@@ -93,6 +93,8 @@ impl HttpLink {
                 }
             }
         }
+        // Dropped before the answer is there, it calls the request off.
+        let waiting = self.session.get().map(|_| Waiting { link: self.clone(), id, edition, over: false });
         let response = self.post(headers, out.request(id)).await?;
         if out.method == "initialize"
             && let Some(session) = response.headers().get(SESSION)
@@ -102,7 +104,13 @@ impl HttpLink {
         let in_session = self.session.get().is_some();
         // Only sessions have streams that can be taken up again (up to 2025-11-25, "Resumability and Redelivery").
         let resume = in_session.then(|| self.resume(edition));
-        HttpBody::of(id, response, (self, edition), resume).await
+        match HttpBody::of(id, response, (self, edition), resume).await {
+            Ok(body) => Ok(HttpBody { waiting, ..body }),
+            Err(why) => {
+                waiting.map(Waiting::end);
+                Err(why)
+            }
+        }
     }
 
     pub(super) async fn post_notification(&self, text: String, edition: Edition) -> Result<(), Error> {
@@ -219,6 +227,35 @@ pub(super) struct HttpBody {
     link: Arc<HttpLink>,
     edition: Edition,
     source: Source,
+    waiting: Option<Waiting>,
+}
+
+/// A request of a session whose answer is not there yet. There a lost connection is no cancellation, so dropping
+/// this says it in words (MCP 2025-11-25, Cancellation).
+#[derive(Debug)]
+struct Waiting {
+    link: Arc<HttpLink>,
+    id: u64,
+    edition: Edition,
+    over: bool,
+}
+
+impl Waiting {
+    fn end(mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.over {
+            let text = format!(
+                "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{}}}}}",
+                self.id
+            );
+            self.link.clone().post_detached(text, self.edition);
+        }
+    }
 }
 
 impl HttpBody {
@@ -230,7 +267,7 @@ impl HttpBody {
     ) -> Self {
         let (response, resume) = (Box::new(response), resume.map(Box::new));
         let source = Source::Events { response, parser: SseParser::new(link.limit), seen: 0, resume };
-        Self { id, link: link.clone(), edition, source }
+        Self { id, link: link.clone(), edition, source, waiting: None }
     }
 
     async fn of(
@@ -252,7 +289,7 @@ impl HttpBody {
                 match one_response(&bytes, id, limit) {
                     Ok(inbound) => {
                         let source = Source::Ready(Some(inbound));
-                        Ok(Self { id, link: link.clone(), edition, source })
+                        Ok(Self { id, link: link.clone(), edition, source, waiting: None })
                     }
                     Err(_) if !status.is_success() => Err(refused(status, in_session)),
                     Err(e) => Err(e),
@@ -264,6 +301,16 @@ impl HttpBody {
     }
 
     pub(super) async fn next(&mut self) -> Result<Inbound, Error> {
+        let frame = self.frame().await;
+        if matches!(frame, Ok(Inbound::Result(_) | Inbound::Error(_)) | Err(_))
+            && let Some(waiting) = self.waiting.take()
+        {
+            waiting.end();
+        }
+        frame
+    }
+
+    async fn frame(&mut self) -> Result<Inbound, Error> {
         match &mut self.source {
             Source::Ready(inbound) => inbound.take().ok_or(Error::Closed),
             Source::Events { response, parser, seen, resume } => loop {

@@ -5,7 +5,7 @@
 //! and the tests fail when anything changes, for better or worse. `SEALGATE_BLESS=1` writes what was found.
 
 mod client;
-mod expected;
+pub mod expected;
 pub mod fixture;
 mod proxy;
 mod suite;

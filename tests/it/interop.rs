@@ -13,7 +13,7 @@ mod event_streams;
 mod gateway;
 mod rmcp_client;
 mod rmcp_server;
-mod script;
+pub mod script;
 
 use std::path::Path;
 

@@ -28,6 +28,7 @@ mod inspect_cli;
 mod inspect_corpus;
 mod interop;
 mod leaks;
+
 mod obligations;
 mod policy_desk;
 mod policy_replay;

@@ -73,3 +73,8 @@ fn tools_are_called_in_both_eras() {
         passes("tools_call", revision);
     }
 }
+
+#[test]
+fn the_state_of_a_question_goes_back_unchanged() {
+    passes("sep-2322-client-request-state", "2026-07-28");
+}
