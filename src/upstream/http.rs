@@ -107,7 +107,9 @@ impl HttpLink {
         match HttpBody::of(id, response, (self, edition), resume).await {
             Ok(body) => Ok(HttpBody { waiting, ..body }),
             Err(why) => {
-                waiting.map(Waiting::end);
+                if let Some(waiting) = waiting {
+                    waiting.end();
+                }
                 Err(why)
             }
         }
