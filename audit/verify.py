@@ -1,17 +1,27 @@
 #!/usr/bin/env python3
-"""Verifies a Sealgate audit log without any of Sealgate's code. Standard library only.
+"""Verifies a Sealgate audit log, or evidence out of one, without any of Sealgate's code. Standard library only.
 
-    verify.py DATA_DIR | audit.db      the store, in place or a copy
-    verify.py records.ndjson | -       exact records, one a line, from record 0 on
+    verify.py [OPTIONS] DATA_DIR           the log with its checkpoints, tiles and anchor file, in place or a copy
+    verify.py audit.db                     the store alone
+    verify.py records.ndjson | -           exact records, one a line, from record 0 on
+    verify.py [OPTIONS] BUNDLE             a bundle: a folder, or a tar of one
 
-Exit codes: 0 whole, 1 tampered with, 2 cannot decide. The format is described in FORMAT.md.
+    --vkey KEY | FILE      a key that checkpoints must be signed by (else those beside the log, or in the bundle)
+    --checkpoint FILE      a checkpoint that was kept elsewhere: the log must contain it
+    --anchors FILE         an anchor file that is kept elsewhere: the log must contain every checkpoint in it
+
+Exit codes: 0 whole, 1 tampered with, 2 cannot decide, 4 rolled back. The format is described in FORMAT.md.
 """
 
+import base64
+import binascii
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import sys
+import tarfile
 import uuid
 
 KINDS = {
@@ -35,6 +45,214 @@ SCHEMA = {
                         "(SELECT coalesce(max(seq) + 1, 0) FROM entry) BEGIN "
                         "SELECT RAISE(ABORT, 'the log has no gaps'); END",
 }
+
+
+TREES = {
+    "tile": "CREATE TABLE tile (level INTEGER NOT NULL, idx INTEGER NOT NULL, root BLOB NOT NULL, "
+            "data BLOB NOT NULL, PRIMARY KEY (level, idx)) STRICT",
+    "checkpoint": "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, t INTEGER NOT NULL, root BLOB NOT NULL, "
+                  "note TEXT NOT NULL) STRICT",
+    "anchor": "CREATE TABLE anchor (target TEXT NOT NULL, size INTEGER NOT NULL, t INTEGER NOT NULL, "
+              "receipt TEXT NOT NULL, PRIMARY KEY (target, size)) STRICT",
+    "sqlite_autoindex_tile_1": "", "sqlite_autoindex_anchor_1": "",
+}
+for table in ("tile", "checkpoint", "anchor"):
+    for verb in ("update", "delete"):
+        TREES["%s_no_%s" % (table, verb)] = (
+            "CREATE TRIGGER %s_no_%s BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+            % (table, verb, verb.upper(), table))
+
+# Signatures of at most so many of a log's own checkpoints are checked, the newest: pure Python is slow at it.
+# Roots are compared for all of them.
+SIGNATURES = 200
+
+
+# Ed25519 (RFC 8032), verification only.
+P = 2 ** 255 - 19
+L = 2 ** 252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def point_add(a, b):
+    x1, y1, z1, t1 = a
+    x2, y2, z2, t2 = b
+    m, n = (y1 - x1) * (y2 - x2) % P, (y1 + x1) * (y2 + x2) % P
+    c, d = 2 * t1 * t2 * D % P, 2 * z1 * z2 % P
+    e, f, g, h = n - m, d - c, d + c, n + m
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_mul(scalar, point):
+    result = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            result = point_add(result, point)
+        point = point_add(point, point)
+        scalar >>= 1
+    return result
+
+
+def point_decode(data):
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (2 ** 255 - 1)
+    if y >= P:
+        return None
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P != u:
+        x = x * pow(2, (P - 1) // 4, P) % P
+        if v * x * x % P != u:
+            return None
+    if x == 0 and sign:
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+BASE = point_decode((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def ed25519_verify(key, message, signature):
+    if len(key) != 32 or len(signature) != 64:
+        return False
+    a, r = point_decode(key), point_decode(signature[:32])
+    s = int.from_bytes(signature[32:], "little")
+    if a is None or r is None or s >= L:
+        return False
+    h = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
+    left, right = point_mul(s, BASE), point_add(r, point_mul(h, a))
+    return ((left[0] * right[2] - right[0] * left[2]) % P == 0
+            and (left[1] * right[2] - right[1] * left[2]) % P == 0)
+
+
+def unbase64(text):
+    """Canonical base64 only, or None."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if base64.b64encode(data).decode() == text else None
+
+
+def decimal(text):
+    return int(text) if re.fullmatch("0|[1-9][0-9]{0,18}", text) else None
+
+
+class Note(ValueError):
+    pass
+
+
+def parse_key(line):
+    """(name, id, signature type, key) of a C2SP verification key."""
+    parts = line.strip().split("+", 2)
+    data = unbase64(parts[2]) if len(parts) == 3 else None
+    if not data or len(data) != 33 or data[0] not in (1, 4):
+        raise Note("it is not a key")
+    name = parts[0]
+    ident = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
+    if ident.hex() != parts[1]:
+        raise Note("it is not a key")
+    return name, ident, data[0], data[1:]
+
+
+def parse_keys(text):
+    return [parse_key(line) for line in text.split("\n") if line.strip() and not line.startswith("#")]
+
+
+def open_note(note, keys, check=True):
+    """The text of a signed note and the keys that signed it; raises Note."""
+    if len(note.encode()) > 65536 or any(ord(c) < 32 and c != "\n" or ord(c) == 127 for c in note):
+        raise Note("it is not a signed note")
+    at = note.rfind("\n\n")
+    text, lines = note[:at + 1], note[at + 2:]
+    if at < 1 or not lines.endswith("\n"):
+        raise Note("it is not a signed note")
+    signed, lines = [], lines[:-1].split("\n")
+    if len(lines) > 64:
+        raise Note("it is not a signed note")
+    parsed = []
+    for line in lines:
+        found = re.fullmatch("\u2014 ([^ ]+) ([^ ]+)", line)
+        data = unbase64(found.group(2)) if found else None
+        if not data or len(data) < 5 or re.search(r"[\s+]", found.group(1)):
+            raise Note("it is not a signed note")
+        parsed.append((found.group(1), data[:4], data[4:]))
+    for name, ident, signature in parsed:
+        for key in keys:
+            if key[:2] != (name, ident):
+                continue
+            message = text.encode()
+            if key[2] == 4:
+                time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+                message = b"cosignature/v1\ntime %d\n" % time + message
+            if check and not ed25519_verify(key[3], message, signature):
+                raise Note("a signature does not verify")
+            signed.append(key)
+    if not signed:
+        raise Note("it is not signed by a known key")
+    return text, signed
+
+
+def open_checkpoint(note, keys, check=True):
+    """(origin, size, root) of a signed checkpoint; raises Note."""
+    text, signed = open_note(note, keys, check)
+    lines = text[:-1].split("\n")
+    size, root = (decimal(lines[1]), unbase64(lines[2])) if len(lines) == 3 else (None, None)
+    if size is None or root is None or len(root) != 32 or not lines[0]:
+        raise Note("it is not a checkpoint")
+    return lines[0], size, root, signed
+
+
+def node(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def includes(root, size, index, leaf, proof):
+    """RFC 9162 2.1.3.2."""
+    if index >= size or len(proof) > 63:
+        return False
+    place, last, value = index, size - 1, leaf
+    for sibling in proof:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            value = node(sibling, value)
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            value = node(value, sibling)
+        place, last = place >> 1, last >> 1
+    return last == 0 and value == root
+
+
+def extends(old, new, proof):
+    """RFC 9162 2.1.4.2; old and new are (size, root)."""
+    if old[0] > new[0] or len(proof) > 64:
+        return False
+    if old[0] == new[0]:
+        return not proof and old[1] == new[1]
+    if old[0] == 0:
+        return not proof and old[1] == hashlib.sha256(b"").digest()
+    place, last, rest = old[0] - 1, new[0] - 1, list(proof)
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    if place == 0:
+        rest.insert(0, old[1])
+    if not rest:
+        return False
+    was = now = rest[0]
+    for part in rest[1:]:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            was, now = node(part, was), node(part, now)
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            now = node(now, part)
+        place, last = place >> 1, last >> 1
+    return last == 0 and was == old[1] and now == new[1]
 
 
 class Duplicate(ValueError):
@@ -75,7 +293,7 @@ def parse(record):
 
 class Check:
     def __init__(self):
-        self.breaks, self.next, self.prev, self.peaks = [], 0, bytes(32), []
+        self.breaks, self.next, self.prev, self.peaks, self.origin = [], 0, bytes(32), [], None
 
     def broken(self, kind, seq, detail):
         if kind not in [b["kind"] for b in self.breaks]:
@@ -93,30 +311,145 @@ class Check:
             self.broken("link", seq, "it is not linked to the record before it")
         if value.get("seq") != seq:
             self.broken("gap", seq, "it says another sequence number")
+        if seq == 0:
+            self.origin = value.get("log") if isinstance(value.get("log"), str) else None
         self.prev = hashlib.sha256(b"\0" + record).digest()
         height, right = 0, self.prev
         while self.peaks and self.peaks[-1][0] == height:
-            right = hashlib.sha256(b"\1" + self.peaks.pop()[1] + right).digest()
+            right = node(self.peaks.pop()[1], right)
             height += 1
         self.peaks.append((height, right))
         return value
 
-    def verdict(self):
-        if self.next == 0:
-            self.broken("gap", None, "the log has no first record")
+    def root(self):
         root = hashlib.sha256(b"").digest()
         for index, (_, left) in enumerate(reversed(self.peaks)):
-            root = left if index == 0 else hashlib.sha256(b"\1" + left + root).digest()
-        return {"ok": not self.breaks, "records": self.next, "root": root.hex(), "breaks": self.breaks}
+            root = left if index == 0 else node(left, root)
+        return root
+
+    def verdict(self, **more):
+        if self.next == 0:
+            self.broken("gap", None, "the log has no first record")
+        verdict = {"ok": not self.breaks, "records": self.next, "root": self.root().hex(), "breaks": self.breaks}
+        return dict(verdict, **more)
 
 
-def check_store(path):
-    check = Check()
+def connect(path):
     store = sqlite3.connect("file:%s?mode=ro" % path.replace("?", "%3f").replace("#", "%23"), uri=True)
     store.text_factory = bytes
+    return store
+
+
+def schema(store):
+    return {name.decode(): (sql or b"").decode() for name, sql in store.execute("SELECT name, sql FROM sqlite_schema")}
+
+
+class Against:
+    """What a log is compared with: its checkpoints and tiles, its anchor file, and what was kept elsewhere."""
+
+    def __init__(self, folder, options, check):
+        self.expected, self.at, self.tiled, self.tiles, self.newest, self.trees = [], 0, 0, 0, None, None
+        self.rows = []
+        keys, files = list(options["keys"]), list(options["anchors"])
+        if folder is not None:
+            published = os.path.join(folder, "checkpoint.vkeys")
+            if not keys and os.path.exists(published):
+                keys = parse_keys(open(published, encoding="utf-8").read())
+            if os.path.exists(os.path.join(folder, "checkpoints.db")):
+                self.own(os.path.join(folder, "checkpoints.db"), keys, check)
+            if os.path.exists(os.path.join(folder, "anchors.ndjson")):
+                files.append(os.path.join(folder, "anchors.ndjson"))
+        for path in files:
+            self.anchors(path, keys, check)
+        for path in options["checkpoints"]:
+            found = open_checkpoint(open(path, encoding="utf-8", newline="").read(), keys)
+            self.expected.append((found[1], found[2], found[0], "checkpoint", "a checkpoint that was kept"))
+        self.expected.sort(key=lambda expected: expected[0])
+
+    def own(self, path, keys, check):
+        self.trees = connect(path)
+        self.trees.execute("BEGIN")
+        if schema(self.trees) != TREES:
+            check.broken("schema", None, "the tables or triggers of the checkpoints are not what a log has")
+        rows = list(self.trees.execute("SELECT size, root, note FROM checkpoint ORDER BY size"))
+        for n, (size, root, note) in enumerate(rows):
+            self.tiled = size
+            seq = size - 1 if size > 0 else None
+            try:
+                found = open_checkpoint(note.decode("utf-8"), keys, n >= len(rows) - SIGNATURES)
+                if found[1:3] != (size, root):
+                    check.broken("checkpoint", seq, "its columns differ from the signed note")
+                else:
+                    self.expected.append((size, root, found[0], "checkpoint", "a signed checkpoint"))
+            except (Note, UnicodeDecodeError) as why:
+                check.broken("checkpoint", seq, str(why))
+        state = self.trees.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if state != b"ok":
+            check.broken("store", None, state.decode("utf-8", "replace"))
+
+    def anchors(self, path, keys, check):
+        foreign = False
+        with open(path, "rb") as lines:
+            for line in lines.read().split(b"\n"):
+                try:
+                    note = json.loads(line.decode("utf-8"))
+                    note = note["checkpoint"] if isinstance(note["t"], int) else None
+                except (ValueError, KeyError, TypeError):
+                    continue
+                try:
+                    found = open_checkpoint(note, keys)
+                    self.expected.append((found[1], found[2], found[0], "anchor", "the anchor file"))
+                except (Note, AttributeError, TypeError):
+                    foreign = True
+        if foreign:
+            check.broken("anchor", None, "the anchor file holds what is no signed checkpoint")
+
+    def compare(self, check):
+        while self.at < len(self.expected) and self.expected[self.at][0] <= check.next:
+            size, root, origin, kind, whence = self.expected[self.at]
+            self.at += 1
+            if size < check.next:
+                continue
+            if origin != check.origin or root != check.root():
+                check.broken(kind, size - 1, "%s says another root for %d records" % (whence, size))
+            else:
+                self.newest = size
+        self.tile(check, 0, check.prev)
+
+    def tile(self, check, level, value):
+        if len(self.rows) <= level:
+            self.rows.append([0, []])
+        row = self.rows[level]
+        row[1].append(value)
+        if len(row[1]) < 256:
+            return
+        index, hashes = row[0], row[1]
+        row[0], row[1], layer = index + 1, [], hashes
+        while len(layer) > 1:
+            layer = [node(layer[n], layer[n + 1]) for n in range(0, len(layer), 2)]
+        span = 256 ** (level + 1)
+        if self.trees is not None and (index + 1) * span <= self.tiled:
+            self.tiles += 1
+            sql = "SELECT root, data FROM tile WHERE level = ? AND idx = ?"
+            if self.trees.execute(sql, (level, index)).fetchone() != (layer[0], b"".join(hashes)):
+                check.broken("tile", index * span, "a tile is missing or holds other hashes")
+        self.tile(check, level + 1, layer[0])
+
+    def finish(self, check):
+        if self.at < len(self.expected):
+            size, whence = self.expected[-1][0], self.expected[-1][4]
+            check.broken("rollback", None, "%s covers %d records, the log has %d" % (whence, size, check.next))
+        if self.trees is not None and self.trees.execute("SELECT count(*) FROM tile").fetchone()[0] != self.tiles:
+            check.broken("tile", None, "there are other tiles than the log's")
+        return {"checkpoints": len(self.expected), "checkpoint": self.newest}
+
+
+def check_store(path, folder, options):
+    check = Check()
+    against = Against(folder, options, check)
+    store = connect(path)
     store.execute("BEGIN")
-    found = {name.decode(): (sql or b"").decode() for name, sql in store.execute("SELECT name, sql FROM sqlite_schema")}
-    if found != SCHEMA:
+    if schema(store) != SCHEMA:
         check.broken("schema", None, "the tables, triggers or indexes are not what a log has")
     for seq, t, kind, call, rec, leaf in store.execute(
             "SELECT seq, t, kind, call, rec, leaf FROM entry NOT INDEXED ORDER BY seq"):
@@ -130,10 +463,11 @@ def check_store(path):
             named = b""
         if (kind, t, call) != (KINDS.get(value.get("kind")), value.get("t"), named):
             check.broken("column", seq, "a derived column differs from the record")
+        against.compare(check)
     state = store.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if state != b"ok":
         check.broken("store", None, state.decode("utf-8", "replace"))
-    return check.verdict()
+    return check.verdict(**against.finish(check))
 
 
 def check_lines(lines):
@@ -147,25 +481,136 @@ def check_lines(lines):
     return check.verdict()
 
 
-def main():
-    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
-        print(__doc__)
-        return 2
-    path = sys.argv[1]
+def read_bundle(path):
+    """The files of a bundle by name, or None if it is none."""
+    files = {}
+    if os.path.isdir(path):
+        if not os.path.exists(os.path.join(path, "manifest.json")):
+            return None
+        for folder, _, names in os.walk(path):
+            for name in names:
+                at = os.path.join(folder, name)
+                with open(at, "rb") as file:
+                    files[os.path.relpath(at, path).replace(os.sep, "/")] = file.read()
+        return files
+    if not path.endswith(".tar"):
+        return None
+    with tarfile.open(path) as tar:
+        for member in tar.getmembers():
+            if member.isfile():
+                files[member.name.split("/", 1)[-1]] = tar.extractfile(member).read()
+    return files
+
+
+def parse_proof(text):
+    """(index, path, checkpoint) of a C2SP tlog-proof, or None."""
+    head, _, checkpoint = text.partition("\n\n")
+    lines = head.split("\n")
+    if len(lines) < 2 or lines[0] != "c2sp.org/tlog-proof@v1" or not lines[1].startswith("index "):
+        return None
+    index, path = decimal(lines[1][6:]), [unbase64(line) for line in lines[2:]]
+    if index is None or any(part is None or len(part) != 32 for part in path):
+        return None
+    return index, path, checkpoint
+
+
+def check_bundle(files, options):
+    check = Check()
+    text = lambda name: files.get(name, b"").decode("utf-8", "replace")
     try:
+        manifest = json.loads(text("manifest.json"))["files"]
+        found = {name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != "manifest.json"}
+        if manifest != found:
+            check.broken("manifest", None, "a file is not as the manifest says")
+    except (ValueError, KeyError, TypeError):
+        check.broken("manifest", None, "`manifest.json` cannot be read")
+    own_keys, origin, size, root, signed = not options["keys"], "", 0, bytes(32), []
+    try:
+        keys = parse_keys(text("keys")) if own_keys else options["keys"]
+        origin, size, root, signed = open_checkpoint(text("checkpoint"), keys)
+    except Note as why:
+        check.broken("checkpoint", None, str(why))
+    about = {}
+    try:
+        about = json.loads(text("query.json"))
+        about = about if isinstance(about, dict) else {}
+    except ValueError:
+        check.broken("query", None, "`query.json` cannot be read")
+    is_range, lines, before, seqs = about.get("kind") == "range", files.get("records.ndjson", b"").split(b"\n"), None, []
+    if lines.pop() != b"":
+        check.broken("form", None, "the last record does not end its line")
+    for n, line in enumerate(lines):
+        value = parse(line)
+        if value is None:
+            check.broken("form", before[0] + 1 if before else None, "it is not canonical JSON")
+            continue
+        seq, leaf = value.get("seq"), hashlib.sha256(b"\0" + line).digest()
+        seq = seq if isinstance(seq, int) and not isinstance(seq, bool) and seq >= 0 else 2 ** 62
+        if before is not None:
+            if is_range and value.get("prev") != before[1]:
+                check.broken("link", seq, "it is not linked to the record before it")
+            if seq <= before[0] or is_range and seq != before[0] + 1:
+                check.broken("gap", seq, "it does not follow the record before it")
+        if not is_range or n == len(lines) - 1:
+            proof = parse_proof(text("proofs/%d.tlog-proof" % seq))
+            if (proof is None or proof[0] != seq or proof[2] != text("checkpoint")
+                    or not includes(root, size, seq, leaf, proof[1])):
+                check.broken("proof", seq, "its proof does not lead to the checkpoint")
+        if value.get("log") != origin:
+            check.broken("checkpoint", seq, "the checkpoint is of another log")
+        before = (seq, leaf.hex())
+        seqs.append(seq)
+    said = {"kind": "range" if is_range else "selected", "complete": is_range, "records": len(seqs),
+            "from": seqs[0] if seqs else None, "to": seqs[-1] if seqs else None, "log": origin, "checkpoint_size": size}
+    if any(about.get(name) != value or type(about.get(name)) is not type(value) for name, value in said.items()):
+        check.broken("query", None, "`query.json` says something else than the bundle holds")
+    ok = not check.breaks
+    return {"ok": ok, "kind": about.get("kind"), "complete": ok and is_range, "records": len(seqs), "log": origin,
+            "size": size, "signed_by": [key[0] for key in signed], "own_keys": own_keys, "breaks": check.breaks}
+
+
+def arguments(given):
+    options, paths, rest = {"keys": [], "checkpoints": [], "anchors": []}, [], list(given)
+    while rest:
+        word = rest.pop(0)
+        if word in ("--vkey", "--checkpoint", "--anchors") and rest:
+            value = rest.pop(0)
+            if word == "--vkey":
+                text = open(value, encoding="utf-8").read() if os.path.isfile(value) else value
+                options["keys"].extend(parse_keys(text))
+            else:
+                options["checkpoints" if word == "--checkpoint" else "anchors"].append(value)
+        elif word.startswith("-") and word != "-":
+            return None, None
+        else:
+            paths.append(word)
+    return (paths[0], options) if len(paths) == 1 else (None, None)
+
+
+def main():
+    try:
+        path, options = arguments(sys.argv[1:])
+        if path is None:
+            print(__doc__)
+            return 2
+        bundle = None if path == "-" else read_bundle(path)
         if path == "-":
             verdict = check_lines(sys.stdin.buffer)
+        elif bundle is not None:
+            verdict = check_bundle(bundle, options)
         elif path.endswith(".ndjson"):
             with open(path, "rb") as lines:
                 verdict = check_lines(lines)
         else:
-            path = os.path.join(path, "audit.db") if os.path.isdir(path) else path
-            verdict = check_store(path)
-    except (OSError, sqlite3.Error) as error:
+            folder = path if os.path.isdir(path) else None
+            verdict = check_store(os.path.join(path, "audit.db") if folder else path, folder, options)
+    except (OSError, sqlite3.Error, Note, UnicodeDecodeError, tarfile.TarError) as error:
         print(json.dumps({"ok": None, "error": str(error)}))
         return 2
     print(json.dumps(verdict))
-    return 0 if verdict["ok"] else 1
+    if verdict["ok"]:
+        return 0
+    return 4 if any(b["kind"] == "rollback" for b in verdict["breaks"]) else 1
 
 
 if __name__ == "__main__":

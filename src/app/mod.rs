@@ -17,6 +17,7 @@ pub use status::{Ready, Status};
 
 use crate::api;
 use crate::approval::Approvals;
+use crate::audit::anchor::{self, Anchors};
 use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The audit log cannot be opened; nothing may run without it.
     #[error("the audit log cannot be opened")]
     Log(#[from] OpenError),
+    /// An anchor remembers more of the log, or another one; or a setting of anchors cannot be used.
+    #[error("the audit log does not agree with its anchors")]
+    Anchors(#[from] anchor::Error),
     /// The token store cannot be opened.
     #[error("the token store cannot be opened")]
     Tokens(#[from] crate::identity::Error),
@@ -150,6 +154,7 @@ impl App {
         let tokens = Arc::new(Tokens::open(&config.data_dir, clock.clone())?);
         let inspector = Arc::new(Inspector::new(&config.inspect, keys.commitment())?);
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
+        let anchors = anchors(&config, keys.origin()).await?;
         let bound = match doors {
             Doors::Open => Some(Listeners::bind(&config).await?),
             Doors::Shut => None,
@@ -169,6 +174,7 @@ impl App {
             notices::Courier::new(&config.policies.notify, registry.http(), log.clone(), clock.clone())?;
         courier.run(waiting, &tracker, closing.clone());
         tracker.spawn(votes::run(approvals.clone(), log.clone(), stop.clone()));
+        tracker.spawn(anchors.run(log.clone(), clock.clone(), closing.clone()));
         let duties = Duties::new(approvals, notices);
         let (handles, news) = ((cursors, seals), (metrics.clone(), registry.notices()));
         let gateway = Arc::new(Gateway::new(rules, (log.clone(), clock), handles, news, duties));
@@ -233,6 +239,15 @@ impl App {
             Err(_) => tracing::error!("the log's writer panicked"),
         }
     }
+}
+
+/// The anchors, once they agree with the log. One that cannot be asked does not keep the gateway from starting.
+async fn anchors(config: &Config, origin: &str) -> Result<Anchors, StartError> {
+    let anchors = Anchors::new(&config.audit.anchors, &config.data_dir, origin)?;
+    for unheard in anchors.confirm().await? {
+        tracing::error!("an anchor cannot say what it remembers: {unheard}");
+    }
+    Ok(anchors)
 }
 
 fn edge(

@@ -3,22 +3,23 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use std::fmt::Write as _;
 
-/// A leaf hash.
+/// A leaf hash, or the hash of a node above.
 pub type Leaf = [u8; 32];
 
 /// The link of the first record.
 pub(super) const NO_LINK: Leaf = [0; 32];
 
-/// `SHA-256(0x00 ‖ record)`.
-pub(super) fn leaf(record: &[u8]) -> Leaf {
+/// `SHA-256(0x00 ‖ record)`: the hash of a record, from its exact bytes.
+pub fn leaf(record: &[u8]) -> Leaf {
     hash(&[&[0], record])
 }
 
-fn node(left: &Leaf, right: &Leaf) -> Leaf {
+pub(super) fn node(left: &Leaf, right: &Leaf) -> Leaf {
     hash(&[&[1], left, right])
 }
 
-fn hash(parts: &[&[u8]]) -> Leaf {
+/// SHA-256 of the parts, one after the other.
+pub(super) fn hash(parts: &[&[u8]]) -> Leaf {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(part);
@@ -29,12 +30,30 @@ fn hash(parts: &[&[u8]]) -> Leaf {
 }
 
 /// Lower-case hexadecimal.
-pub(super) fn hex(leaf: &Leaf) -> String {
-    let mut out = String::with_capacity(64);
-    for byte in leaf {
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
         let _ = write!(out, "{byte:02x}");
     }
     out
+}
+
+/// A hash from 64 lower-case hexadecimal digits.
+pub fn parse_hex(text: &str) -> Option<Leaf> {
+    let digit = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
+    };
+    let mut out = [0; 32];
+    let pairs = text.as_bytes().as_chunks::<2>().0;
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(out)
 }
 
 /// The Merkle tree hash of a growing list, in logarithmic memory.
@@ -47,8 +66,12 @@ pub struct Root {
 impl Root {
     /// Adds a leaf.
     pub fn push(&mut self, leaf: Leaf) {
-        let mut height = 0;
-        let mut right = leaf;
+        self.push_subtree(0, leaf);
+    }
+
+    /// Adds a full subtree of `2^height` leaves. All subtrees before it are at least as high.
+    pub(super) fn push_subtree(&mut self, mut height: u32, root: Leaf) {
+        let mut right = root;
         while let Some((_, left)) = self.peaks.pop_if(|(h, _)| *h == height) {
             right = node(&left, &right);
             height += 1;

@@ -18,10 +18,42 @@ pub struct Config {
     pub retry_ms: u64,
     /// A heartbeat is written after this much silence, in seconds.
     pub heartbeat_s: u64,
+    /// While the log grows, a checkpoint is signed this often, in milliseconds.
+    pub checkpoint_ms: u64,
+    /// Where checkpoints are kept besides the data folder.
+    pub anchors: super::anchor::Config,
+    /// What of arguments and results is kept beside the log, encrypted.
+    pub payloads: super::payload::Config,
+    /// What each reply holds under `_meta.io.sealgate/receipt`.
+    pub receipts: Receipts,
+}
+
+/// What an agent gets as evidence of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Receipts")]
+pub enum Receipts {
+    /// Nothing.
+    None,
+    /// Log, sequence number and hash.
+    Plain,
+    /// The same, signed once a commit.
+    #[default]
+    Signed,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { queue: 1024, admin_space_left_mb: 64, max_size_mb: None, retry_ms: 500, heartbeat_s: 60 }
+        Self {
+            queue: 1024,
+            admin_space_left_mb: 64,
+            max_size_mb: None,
+            retry_ms: 500,
+            heartbeat_s: 60,
+            checkpoint_ms: 1000,
+            anchors: super::anchor::Config::default(),
+            payloads: super::payload::Config::default(),
+            receipts: Receipts::default(),
+        }
     }
 }

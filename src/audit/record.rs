@@ -1,7 +1,11 @@
 //! Records: UTF-8 JSON with sorted ASCII keys and no floats, so that their bytes are canonical (RFC 8785) by
 //! construction, and nobody ever has to serialise one again to verify it.
 
+use super::chain::hex;
+use super::payload::Body;
+use super::payload::seal::Sealed;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use uuid::Uuid;
 
@@ -124,14 +128,16 @@ impl Kind {
 pub struct Draft {
     kind: Kind,
     call: Option<Uuid>,
-    members: Vec<(&'static str, String)>,
+    members: Vec<(Cow<'static, str>, String)>,
     unusable: bool,
+    body: Option<Body>,
+    sealed: Option<Sealed>,
 }
 
 impl Draft {
     /// A draft without members.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, call: None, members: Vec::new(), unusable: false }
+        Self { kind, call: None, members: Vec::new(), unusable: false, body: None, sealed: None }
     }
 
     /// The call that it belongs to.
@@ -147,11 +153,45 @@ impl Draft {
         match serde_json::to_string(value) {
             Ok(text) => {
                 debug_assert!(is_canonical_value(&text), "`{name}` is not canonical");
-                self.members.push((name, text));
+                self.members.push((name.into(), text));
             }
             Err(_) => self.unusable = true,
         }
         self
+    }
+
+    /// Adds a member of any name; `None` if the name is one that the log itself writes, or is there already.
+    pub(super) fn own_member(mut self, name: String, value: &serde_json::Value) -> Option<Self> {
+        let fixed = ["call", "epoch", "kind", "log", "payload", "prev", "seq", "t", "v"];
+        if !name.is_ascii() || fixed.contains(&name.as_str()) || self.members.iter().any(|(n, _)| *n == name)
+        {
+            return None;
+        }
+        self.members.push((name.into(), value.to_string()));
+        Some(self)
+    }
+
+    /// A text that is kept beside the log, encrypted; the record names it by its ciphertext.
+    #[must_use]
+    pub fn payload(mut self, body: Option<Body>) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub(super) fn take_body(&mut self) -> Option<Body> {
+        self.body.take()
+    }
+
+    /// Names an encrypted payload.
+    pub(super) fn sealed(self, sealed: Sealed, len: usize, role: &str) -> Self {
+        let named = Named { ct: hex(&sealed.ct), kc: hex(&sealed.kc), len, role };
+        let mut draft = self.member("payload", &named);
+        draft.sealed = Some(sealed);
+        draft
+    }
+
+    pub(super) fn sealed_payload(&self) -> Option<&Sealed> {
+        self.sealed.as_ref()
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -167,6 +207,15 @@ impl Draft {
         let members: usize = self.members.iter().map(|(name, text)| name.len() + text.len() + 4).sum();
         !self.unusable && members + 512 <= MAX_BYTES
     }
+}
+
+/// How a record names its payload.
+#[derive(Serialize)]
+struct Named<'a> {
+    ct: String,
+    kc: String,
+    len: usize,
+    role: &'a str,
 }
 
 /// A record's place: what only the writer knows.
@@ -192,7 +241,7 @@ pub(super) fn encode(draft: &Draft, place: &Place<'_>, out: &mut String) {
         ("v", FORMAT.to_string()),
     ];
     let mut members: Vec<(&str, &str)> =
-        draft.members.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        draft.members.iter().map(|(name, text)| (&**name, text.as_str())).collect();
     members.extend(fixed.iter().map(|(name, text)| (*name, text.as_str())));
     members.extend(call.as_deref().map(|call| ("call", call)));
     members.sort_unstable_by_key(|(name, _)| *name);
@@ -208,7 +257,7 @@ pub(super) fn is_canonical(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| text.starts_with('{') && is_canonical_value(text))
 }
 
-fn is_canonical_value(text: &str) -> bool {
+pub(super) fn is_canonical_value(text: &str) -> bool {
     let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return false };
     sorted_and_whole(&value) && serde_json::to_string(&value).is_ok_and(|again| again == text)
 }

@@ -40,6 +40,36 @@ pub enum OpenError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Somebody remembers more of this log, or another log of this name.
+    #[error(
+        "rollback detected: {anchor} covers {size} records that this log does not have or contradicts: restore the log"
+    )]
+    Rollback {
+        /// Who remembers.
+        anchor: String,
+        /// How many records.
+        size: u64,
+    },
+    /// The newest checkpoint is not one.
+    #[error("the checkpoint of {size} records cannot be used ({why}): run `sealgate audit verify`")]
+    Checkpoint {
+        /// Its size.
+        size: u64,
+        /// Why not.
+        why: super::tree::note::Error,
+    },
+    /// The signing keys cannot be used.
+    #[error("the keys of the checkpoints cannot be used: {0}")]
+    Keys(#[from] super::tree::keys::Error),
+    /// The anchor file cannot be used.
+    #[error("the anchor file cannot be used: {0}")]
+    Anchor(#[source] Box<super::anchor::Error>),
+    /// Tree or checkpoints cannot be used.
+    #[error("the store of checkpoints cannot be used: {0}")]
+    Tree(#[source] super::Error),
+    /// Payloads or their keys cannot be used.
+    #[error("payloads cannot be kept: {0}")]
+    Payloads(#[source] super::Error),
     /// The first records cannot be written.
     #[error("the log cannot be written: {0}")]
     Unwritable(String),

@@ -1,9 +1,11 @@
 //! Is it whole? Every record's bytes, link, place and derived columns, in one pass of bounded memory.
 
 use super::Error;
+use super::against::{Against, Trust};
 use super::chain::{self, Leaf, NO_LINK, Root};
 use super::record::{Kind, is_canonical};
 use super::store::{Row, is_our_schema, open_readonly, row, schema_of};
+use super::tree::tiles::Builder;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -21,8 +23,20 @@ pub struct Verdict {
     pub head: Option<Head>,
     /// The RFC 6962 tree hash over all records, hexadecimal.
     pub root: String,
+    /// Checkpoints that were compared: signed ones, and those of anchors.
+    pub checkpoints: u64,
+    /// Records under the newest of them that verifies.
+    pub checkpoint: Option<u64>,
     /// The first break of each kind.
     pub breaks: Vec<Break>,
+}
+
+impl Verdict {
+    /// What a program should end with: 0 whole, 1 tampered with, 4 rolled back.
+    pub fn code(&self) -> u8 {
+        let rolled_back = self.breaks.iter().any(|b| b.kind == "rollback");
+        if self.ok { 0 } else { 1 + 3 * u8::from(rolled_back) }
+    }
 }
 
 /// The newest record.
@@ -37,7 +51,8 @@ pub struct Head {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Break {
-    /// What kind: `gap`, `leaf`, `link`, `form`, `column`, `schema`, `store`.
+    /// What kind: `gap`, `leaf`, `link`, `form`, `column`, `schema`, `store`; of the tree: `checkpoint`,
+    /// `rollback`, `tile`, `anchor`.
     pub kind: &'static str,
     /// The first record that shows it.
     pub seq: Option<u64>,
@@ -49,7 +64,11 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ok {
             let head = self.head.as_ref().map_or("-", |h| h.leaf.as_str());
-            return write!(f, "ok: {} records, head {head}, root {}", self.records, self.root);
+            write!(f, "ok: {} records, head {head}, root {}", self.records, self.root)?;
+            return match self.checkpoint {
+                Some(size) => write!(f, ", {} checkpoints up to {size} records", self.checkpoints),
+                None => write!(f, ", no checkpoint"),
+            };
         }
         writeln!(f, "TAMPERED: {} records checked", self.records)?;
         for b in &self.breaks {
@@ -63,15 +82,17 @@ impl fmt::Display for Verdict {
 }
 
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     root: Root,
     prev: Option<Leaf>,
     next: u64,
+    /// The log's name, as its first record says it.
+    pub origin: Option<String>,
     breaks: Vec<Break>,
 }
 
 impl Check {
-    fn broken(&mut self, kind: &'static str, seq: Option<u64>, detail: impl Into<String>) {
+    pub(super) fn broken(&mut self, kind: &'static str, seq: Option<u64>, detail: impl Into<String>) {
         if !self.breaks.iter().any(|b| b.kind == kind) {
             self.breaks.push(Break { kind, seq, detail: detail.into() });
         }
@@ -97,6 +118,9 @@ impl Check {
         if record.get("seq").and_then(Value::as_u64) != Some(seq) {
             self.broken("gap", Some(seq), "it says another sequence number");
         }
+        if seq == 0 {
+            self.origin = record.get("log").and_then(Value::as_str).map(str::to_owned);
+        }
         let leaf = chain::leaf(bytes);
         self.root.push(leaf);
         self.prev = Some(leaf);
@@ -118,6 +142,16 @@ impl Check {
         }
     }
 
+    /// Records so far.
+    pub(super) fn size(&self) -> u64 {
+        self.next
+    }
+
+    /// The hash of the newest record, and the tree hash of all so far.
+    pub(super) fn tree(&self) -> (Option<Leaf>, Leaf) {
+        (self.prev, self.root.hash())
+    }
+
     fn verdict(self) -> Verdict {
         let head = self.prev.map(|leaf| Head { seq: self.next.saturating_sub(1), leaf: chain::hex(&leaf) });
         Verdict {
@@ -125,19 +159,35 @@ impl Check {
             records: self.next,
             head,
             root: chain::hex(&self.root.hash()),
+            checkpoints: 0,
+            checkpoint: None,
             breaks: self.breaks,
         }
     }
 }
 
-/// Checks the log in `folder` (or the store file itself), also while it is written. `progress` hears how
-/// many of how many records are done.
+/// Checks the log in `folder`, with its checkpoints, tiles and anchor file; or a store file alone. Also while it is
+/// written. `progress` hears how many of how many records are done.
 ///
 /// # Errors
 /// The log cannot be read, so that nothing can be said about it.
 pub fn verify(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, Error> {
+    verify_against(folder, &Trust::default(), progress)
+}
+
+/// As [`verify`], also against checkpoints, anchors and keys that were kept elsewhere.
+///
+/// # Errors
+/// The log, or what it is compared with, cannot be read.
+pub fn verify_against(
+    folder: &Path,
+    trust: &Trust,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Verdict, Error> {
     let connection = open_readonly(folder)?;
     let mut check = Check::default();
+    // Before the log is read: what is signed while it is read must not look like a rollback.
+    let mut against = Against::load(folder, trust, &mut check)?;
     // One read transaction: a writer that goes on must not look like a break.
     connection.execute_batch("BEGIN")?;
     if !is_our_schema(&schema_of(&connection)?) {
@@ -146,6 +196,7 @@ pub fn verify(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdi
     let all: u64 = connection.query_row("SELECT count(*) FROM entry NOT INDEXED", [], |row| row.get(0))?;
     let mut rows =
         connection.prepare("SELECT seq, t, kind, call, rec, leaf FROM entry NOT INDEXED ORDER BY seq")?;
+    let (mut builder, mut tiles) = (Builder::default(), Vec::new());
     let mut done = 0;
     for row in rows.query_map([], row)? {
         match row {
@@ -158,6 +209,10 @@ pub fn verify(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdi
                 break;
             }
         }
+        if let Some(leaf) = check.prev {
+            builder.push(leaf, &mut tiles);
+        }
+        against.compare(&mut check, &mut tiles)?;
         done += 1;
         progress(done, all);
     }
@@ -168,7 +223,8 @@ pub fn verify(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdi
     if integrity != "ok" {
         check.broken("store", None, integrity);
     }
-    Ok(check.verdict())
+    let (checkpoints, checkpoint) = against.finish(&mut check)?;
+    Ok(Verdict { checkpoints, checkpoint, ..check.verdict() })
 }
 
 /// Checks records as lines of exact bytes, as `audit tail` prints them; the first must be record 0.

@@ -2,14 +2,18 @@
 
 use super::Config;
 use super::chain::{self, Leaf};
-use super::log::{Receipt, Unrecorded};
+use super::log::{Unrecorded, note_refused};
+use super::payload::shelf::Shelf;
+use super::receipt::{Batch, Receipt};
 use super::record::{Draft, Kind, Place, encode};
 use super::store::{OpenError, Row, Store};
+use super::tree::note::Signer;
 use crate::clock::Clock;
+use arc_swap::ArcSwap;
 use rustix::fs::statvfs;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -38,6 +42,8 @@ pub(super) struct Queue {
     pub waiting: VecDeque<Item>,
     pub closing: bool,
     pub latched: Option<String>,
+    /// What is on disk is not what was written: nothing is recorded until a start has verified the log.
+    pub condemned: Option<String>,
     pub low_space: bool,
     pub refused: u64,
     pub refused_while_latched: u64,
@@ -66,6 +72,17 @@ impl Shared {
             self.news.notify_one();
         }
     }
+
+    /// Takes a draft that nobody waits for.
+    pub(super) fn append_detached(&self, draft: Draft) {
+        let mut queue = self.lock();
+        if queue.latched.is_some() || queue.condemned.is_some() || queue.closing || !draft.fits() {
+            note_refused(&mut queue, &draft);
+            return;
+        }
+        queue.waiting.push_back(Item { draft, answer: None });
+        self.wake(&queue);
+    }
 }
 
 /// The writer's own state.
@@ -79,25 +96,40 @@ pub(super) struct Writer {
     pub prev: Leaf,
     pub clock: Clock,
     pub config: Config,
+    shelf: Shelf,
+    name: Arc<str>,
+    signers: Arc<ArcSwap<Vec<Signer>>>,
     looked: Option<Instant>,
     failed_us: Option<i64>,
 }
 
+/// What a writer begins with.
+pub(super) struct Begin {
+    pub store: Store,
+    /// The next sequence number and its link, as [`check_tail`] found them.
+    pub tail: (u64, Leaf),
+    pub folder: PathBuf,
+    pub origin: String,
+    pub config: Config,
+    pub clock: Clock,
+    /// Keys that were made by this start.
+    pub new_keys: Option<Vec<String>>,
+    /// The keys that sign now.
+    pub signers: Arc<ArcSwap<Vec<Signer>>>,
+}
+
 impl Writer {
-    /// Opens the store, checks its end, and writes what a start owes the log.
-    pub(super) fn start(
-        folder: PathBuf,
-        origin: String,
-        config: Config,
-        clock: Clock,
-        shared: Arc<Shared>,
-    ) -> Result<Self, OpenError> {
-        let store = Store::open(&folder, config.max_size_mb)?;
-        let (next, prev) = check_tail(&store)?;
+    /// Takes a store whose end was checked, and writes what a start owes the log.
+    pub(super) fn start(begin: Begin, shared: Arc<Shared>) -> Result<Self, OpenError> {
+        let Begin { store, tail: (next, prev), folder, origin, config, clock, new_keys, signers } = begin;
+        let shelf = Shelf::open(&folder).map_err(OpenError::Payloads)?;
         let (last_open, epochs) = store.epochs()?;
         let mut writer = Self {
             store,
             shared,
+            shelf,
+            name: origin.as_str().into(),
+            signers,
             folder,
             origin,
             epoch: epochs,
@@ -116,6 +148,10 @@ impl Writer {
             );
         }
         owed.push(Draft::new(Kind::LogOpen).member("version", env!("CARGO_PKG_VERSION")));
+        if let Some(keys) = new_keys {
+            let none: [String; 0] = [];
+            owed.push(Draft::new(Kind::KeyRotate).member("after", &keys).member("before", &none));
+        }
         for call in writer.store.open_calls(last_open.unwrap_or(0))? {
             owed.push(Draft::new(Kind::CallIndeterminate).call(call).member("reason", "interrupted"));
         }
@@ -172,10 +208,18 @@ impl Writer {
         let first = self.next;
         match self.commit(batch.iter().map(|item| &item.draft)) {
             Ok(leaves) => {
+                let signs = self.config.receipts == super::Receipts::Signed;
+                let commit = Arc::new(Batch {
+                    origin: self.name.clone(),
+                    first,
+                    signer: signs.then(|| self.signers.load_full()),
+                    signed: OnceLock::new(),
+                    leaves: leaves.clone(),
+                });
                 for ((item, leaf), seq) in batch.drain(..).zip(leaves).zip(first..) {
                     if let Some(answer) = item.answer {
-                        let receipt = Receipt::new(seq, leaf, item.draft.call_id(), item.draft.kind());
-                        let _ = answer.send(Ok(receipt));
+                        let about = (item.draft.call_id(), item.draft.kind());
+                        let _ = answer.send(Ok(Receipt::new(seq, leaf, about, commit.clone())));
                     }
                 }
             }
@@ -207,7 +251,7 @@ impl Writer {
 
     /// Encodes, chains and commits drafts. Nothing changes in here if that fails.
     fn commit<'d>(&mut self, drafts: impl Iterator<Item = &'d Draft>) -> Result<Vec<Leaf>, rusqlite::Error> {
-        let mut rows = Vec::new();
+        let (mut rows, mut payloads) = (Vec::new(), Vec::new());
         let (mut seq, mut prev) = (self.next, self.prev);
         let mut text = String::new();
         for draft in drafts {
@@ -217,9 +261,13 @@ impl Writer {
             encode(draft, &place, &mut text);
             let leaf = chain::leaf(text.as_bytes());
             let (kind, call) = (draft.kind().code(), draft.call_id());
+            payloads.extend(draft.sealed_payload().map(|sealed| (seq, time_us, sealed)));
             rows.push(Row { seq, time_us, kind, call, record: text.as_bytes().to_vec(), leaf });
             prev = leaf;
             seq += 1;
+        }
+        if !payloads.is_empty() {
+            self.shelf.append(&payloads)?;
         }
         self.store.append(&rows)?;
         (self.next, self.prev) = (seq, prev);
@@ -239,7 +287,8 @@ impl Writer {
         }
         let Ok(store) = Store::open(&self.folder, self.config.max_size_mb) else { return };
         let Ok((next, prev)) = check_tail(&store) else { return };
-        self.store = store;
+        let Ok(shelf) = Shelf::open(&self.folder) else { return };
+        (self.store, self.shelf) = (store, shelf);
         // A commit that reported failure may have reached the disk all the same.
         (self.next, self.prev) = (next, prev);
         if !self.has_room() {
@@ -298,7 +347,7 @@ impl Writer {
 }
 
 /// Checks the chain of the newest records. Returns the next sequence number and its link.
-fn check_tail(store: &Store) -> Result<(u64, Leaf), OpenError> {
+pub(super) fn check_tail(store: &Store) -> Result<(u64, Leaf), OpenError> {
     let Some(last) = store.last()? else { return Ok((0, chain::NO_LINK)) };
     let from = last.seq.saturating_sub(TAIL);
     let mut prev = store.link_before(from)?;

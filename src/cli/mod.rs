@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// A gateway between AI agents and MCP servers: authenticated, authorized by Cedar, filtered, recorded.
 ///
 /// Exit codes: 0 success, 1 a check failed or a log was tampered with, 2 wrong usage or cannot decide,
-/// 3 the configuration or the policies have problems.
+/// 3 the configuration or the policies have problems, 4 the audit log was rolled back.
 #[derive(Debug, Parser)]
 #[command(name = "sealgate", version, max_term_width = 100)]
 pub struct Arguments {
@@ -88,6 +88,8 @@ enum Format {
 enum Failure {
     /// The configuration or the policies have problems.
     Problems(Vec<Problem>),
+    /// The log is not what it was: somebody remembers more of it, or another one.
+    RolledBack(String),
     /// A check answered no; what is to be said has been printed.
     No(u8),
     /// Anything else.
@@ -131,6 +133,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 eprintln!("error: {problem}");
             }
             ExitCode::from(3)
+        }
+        Err(Failure::RolledBack(why)) => {
+            eprintln!("error: {why}");
+            ExitCode::from(4)
         }
         Err(Failure::Other(error)) => {
             eprintln!("error: {error:#}");

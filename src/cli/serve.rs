@@ -2,6 +2,7 @@
 
 use super::{Done, Failure, output, runtime};
 use crate::app::{App, StartError};
+use crate::audit::OpenError;
 use crate::config::Config;
 use crate::telemetry::{Metrics, Telemetry};
 use serde_json::json;
@@ -63,6 +64,8 @@ pub(super) fn serve(config: Config, file: &Path, ready: impl FnOnce(&App) -> Don
 pub(super) fn failure(error: StartError) -> Failure {
     match error {
         StartError::Problems(problems) => Failure::Problems(problems),
+        StartError::Log(ref why @ OpenError::Rollback { .. }) => Failure::RolledBack(why.to_string()),
+        StartError::Anchors(ref why) if why.is_rollback() => Failure::RolledBack(why.to_string()),
         other => Failure::Other(other.into()),
     }
 }

@@ -113,6 +113,10 @@ impl<'a> Checker<'a> {
         for (name, receiver) in &file.policies.notify {
             self.web_url(&["policies", "notify", name, "url"], &receiver.url);
         }
+        if let Some(problem) = file.audit.payloads.retention.problem() {
+            let help = "write more days, or another `profile`";
+            self.wrong(&["audit", "payloads", "retention"], problem, help);
+        }
         self.telemetry(file);
     }
 

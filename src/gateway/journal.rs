@@ -6,7 +6,7 @@ use super::duties::Approved;
 use super::judge::{Judgement, Ruling};
 use super::owed::{Status, Tally};
 use super::{Call, Rules};
-use crate::audit::{Draft, Kind};
+use crate::audit::{Body, Draft, Kind, Log, Role};
 use crate::identity::Caller;
 use crate::inspect::{Filtered, Finding};
 use crate::mcp::{Ask, Kind as Answerer};
@@ -104,7 +104,7 @@ impl<'a> Redact<'a> {
 }
 
 /// The record of a decision: an intent, a denial, or an answer of our own.
-pub(super) fn decision(rules: &Rules, caller: &Caller, judgement: &Judgement) -> Draft {
+pub(super) fn decision(log: &Log, rules: &Rules, caller: &Caller, judgement: &Judgement) -> Draft {
     let call = &judgement.call;
     let kind = match &judgement.ruling {
         Ok(Ruling::Forward(_)) => Kind::CallIntent,
@@ -119,14 +119,12 @@ pub(super) fn decision(rules: &Rules, caller: &Caller, judgement: &Judgement) ->
     if call.method.kind() == Answerer::Forwarded {
         let ruleset = rules.inspector.ruleset_digest();
         draft = draft.member("redact", &Redact::of(&judgement.findings, ruleset));
-        let metadata_only =
-            judgement.obligations().is_some_and(|wanted| wanted.audit == Some(Capture::Metadata));
-        draft = match &judgement.recorded {
-            Some(text) if metadata_only => draft.member("request_omitted", &text.len()),
-            Some(text) if text.len() <= rules.capture_bytes => draft.member("request", text),
-            Some(text) => draft.member("request_omitted", &text.len()),
-            None => draft,
-        };
+        let wanted = judgement.obligations().and_then(|wanted| wanted.audit);
+        let server = judgement.found.as_ref().map_or("", |found| &found.server);
+        let whose = (caller.id.as_str(), server);
+        let keep = wanted.map(|level| level != Capture::Metadata);
+        let text = judgement.recorded.as_deref();
+        draft = draft.payload(text.map(|text| log.captured(Role::Request, whose, text, keep)));
     }
     match &call.trace.parent {
         Some(parent) => draft.member("trace", &bounded(rules, parent)),
@@ -239,11 +237,12 @@ pub(super) struct Outcome<'a> {
     pub latency: Duration,
     pub tally: &'a Tally,
     pub ruleset: &'a str,
-    pub capture_bytes: usize,
+    /// What went back, after redaction.
+    pub response: Option<Body>,
 }
 
 /// The record of an outcome.
-pub(super) fn outcome(outcome: &Outcome<'_>) -> Draft {
+pub(super) fn outcome(outcome: Outcome<'_>) -> Draft {
     let latency = u64::try_from(outcome.latency.as_micros()).unwrap_or(u64::MAX >> 11);
     let draft = Draft::new(Kind::CallOutcome)
         .call(outcome.call)
@@ -251,12 +250,8 @@ pub(super) fn outcome(outcome: &Outcome<'_>) -> Draft {
         .member("frames", &outcome.tally.frames)
         .member("latency_us", &latency)
         .member("redact", &Redact::of(&outcome.tally.findings, outcome.ruleset))
-        .member("status", outcome.status.as_str());
-    let draft = match &outcome.tally.response {
-        Some(text) if text.len() <= outcome.capture_bytes => draft.member("response", text),
-        Some(text) => draft.member("response_omitted", &text.len()),
-        None => draft,
-    };
+        .member("status", outcome.status.as_str())
+        .payload(outcome.response);
     match outcome.intent {
         Some(seq) => draft.member("intent", &seq),
         None => draft,
@@ -280,11 +275,10 @@ impl About<'_> {
 pub(super) fn question(rules: &Rules, about: &About<'_>, permit: &Permit, asked: &Filtered<String>) -> Draft {
     let errors = permit.errors().iter().map(ToString::to_string).collect();
     let authz = ruled(rules, ("allow", "policy"), (permit.determining(), permit.satisfied(), errors));
-    let draft = about
+    about
         .draft(Kind::CallQuestion)
         .member("authz", &authz)
-        .member("redact", &Redact::of(asked.findings(), rules.inspector.ruleset_digest()));
-    captured(rules, draft, ("request", "request_omitted"), asked.value())
+        .member("redact", &Redact::of(asked.findings(), rules.inspector.ruleset_digest()))
 }
 
 /// The record of a question that was kept from the agent.
@@ -298,11 +292,10 @@ pub(super) fn kept(rules: &Rules, about: &About<'_>, reason: &'static str, denia
 
 /// The record of an answer.
 pub(super) fn reply(rules: &Rules, about: &About<'_>, said: &Filtered<String>) -> Draft {
-    let draft = about
+    about
         .draft(Kind::CallReply)
         .member("redact", &Redact::of(said.findings(), rules.inspector.ruleset_digest()))
-        .member("result", "ok");
-    captured(rules, draft, ("reply", "reply_omitted"), said.value())
+        .member("result", "ok")
 }
 
 /// The record of an answer that is an error; its text is the agent's own and is not kept.
@@ -313,14 +306,6 @@ pub(super) fn reply_error(about: &About<'_>, code: i64) -> Draft {
 /// The record of a parked call that nobody came back for.
 pub(super) fn lapsed(call: Uuid, server: &str) -> Draft {
     Draft::new(Kind::CallLapsed).call(call).member("server", server)
-}
-
-fn captured(rules: &Rules, draft: Draft, names: (&'static str, &'static str), text: &str) -> Draft {
-    if text.len() <= rules.capture_bytes {
-        draft.member(names.0, text)
-    } else {
-        draft.member(names.1, &text.len())
-    }
 }
 
 fn ruled<'a>(

@@ -56,7 +56,7 @@ pub(super) struct Passed {
 #[derive(Debug)]
 pub(super) enum Cleared {
     Forward(Box<ClearedCall>, Option<Parking>),
-    Own(Box<Call>),
+    Own(Box<Call>, Receipt),
 }
 
 /// Where a call waits at a backend, and the key of the input that it waits for.
@@ -281,7 +281,7 @@ impl Judgement {
     /// Joins the ruling with the receipt of its record.
     pub(super) fn clear(self, caller: &Caller, receipt: Receipt, trace: Trace) -> Result<Cleared, Refusal> {
         match self.ruling? {
-            Ruling::Own => Ok(Cleared::Own(Box::new(self.call))),
+            Ruling::Own => Ok(Cleared::Own(Box::new(self.call), receipt)),
             Ruling::Forward(passed) => {
                 let Passed { permit, params, found, resume } = *passed;
                 let call = self.call;

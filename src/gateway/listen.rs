@@ -246,7 +246,7 @@ impl Listening {
         let mut text = "{\"resultType\":\"complete\",".to_owned();
         let _ = write!(text, "\"_meta\":{{\"{}\":{}}}}}", meta::SUBSCRIPTION_ID, self.id);
         if let Some(result) = self.filtered(text) {
-            self.queue.push_back(Frame::Result(Arc::new(result)));
+            self.queue.push_back(Frame::Result(Arc::new(result), None));
         }
     }
 

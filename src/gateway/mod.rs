@@ -158,7 +158,7 @@ impl Gateway {
         self.duties.meet(&rules, caller, &mut judgement).await; // or refuse
         watch::name(&span, &judgement);
         watch::judged(&self.metrics, &judgement);
-        let decision = journal::decision(&rules, caller, &judgement);
+        let decision = journal::decision(&self.log, &rules, caller, &judgement);
         let (owed, trace) = Owed::outcome_of(self, &rules, caller, &judgement, span);
         let recording = watch::stage_span(owed.span(), "record decision");
         let receipt = match self.log.append(decision).instrument(recording).await {

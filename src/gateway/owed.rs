@@ -5,11 +5,11 @@ use super::listen::{self, Followed, Listening};
 use super::reply::{Frame, Reply};
 use super::running::{Running, Work};
 use super::{Gateway, Refusal, Rules, Trace, journal, lists, watch};
-use crate::audit::Unrecorded;
+use crate::audit::{Body, Role, Unrecorded};
 use crate::identity::SharedCaller;
 use crate::inspect::{Direction, Filtered, Finding, Subject};
 use crate::mcp::{Abilities, Edition, Method};
-use crate::policy::Obligations;
+use crate::policy::{Capture, Obligations};
 use crate::route::{Front, Target, exposed_uri};
 use crate::upstream::{self, ClearedCall, LogLevel};
 use std::sync::Arc;
@@ -53,8 +53,8 @@ pub(super) struct Tally {
     pub frames: u64,
     pub bytes: u64,
     pub findings: Vec<Finding>,
-    /// The result as it goes back, if policy wants it recorded.
-    pub response: Option<String>,
+    /// Whether policy wants the result to be kept.
+    pub keep_response: bool,
 }
 
 /// An outcome that is owed to the log from before the intent is written. If the call is abandoned at any
@@ -161,14 +161,14 @@ impl Owed {
     /// The effect. Nothing here returns before the outcome is owed or written.
     pub(super) async fn answer(mut self, cleared: Cleared) -> Reply {
         match cleared {
-            Cleared::Own(call) if listen::listens(&call) => {
+            Cleared::Own(call, _) if listen::listens(&call) => {
                 self.due = false;
                 let listening = Listening::begin(&self.gateway, &self.caller, &call).await;
                 Reply::listening(call.edition, listening)
             }
-            Cleared::Own(call) => {
+            Cleared::Own(call, receipt) => {
                 let frame = match lists::answer(&self.gateway.cursors, &self.rules, &self.caller, &call) {
-                    Ok(result) => Frame::Result(result),
+                    Ok(result) => Frame::Result(result, self.gateway.log.evidence(&receipt)),
                     Err(refusal) => Frame::Refused(refusal, call.id),
                 };
                 self.due = false;
@@ -219,7 +219,7 @@ impl Owed {
         let edition = self.facts.edition;
         match self.followed(call).await {
             Ok((result, followed)) => {
-                let frame = self.seal(Status::Ok, Frame::Result(Arc::new(result))).await;
+                let frame = self.seal(Status::Ok, Frame::Result(Arc::new(result), None)).await;
                 Reply::following(edition, frame, Some(followed))
             }
             Err(refusal) => {
@@ -262,7 +262,12 @@ impl Owed {
         let answered = *self.answered.get_or_insert_with(Instant::now);
         watch::end(&self.backend, watch::error_type(status));
         self.backend = Span::none();
-        let draft = journal::outcome(&self.record(status));
+        let response = match &frame {
+            Frame::Result(result, _) => Some(self.captured(result.value())),
+            Frame::Error(error) => Some(self.captured(error.value())),
+            _ => None,
+        };
+        let draft = journal::outcome(self.record(status, response));
         let recording = watch::stage_span(&self.span, "record outcome");
         // From here on the record is in the queue, whether or not anyone waits for it.
         self.due = false;
@@ -280,13 +285,24 @@ impl Owed {
             backend: self.sent.map(|sent| answered.duration_since(sent)).unwrap_or_default(),
         };
         watch::finished(&self.gateway.metrics, &finished);
-        match recorded {
-            Ok(_) => frame,
-            Err(why) => Frame::Refused(why.into(), self.facts.call),
+        match (recorded, frame) {
+            (Ok(receipt), Frame::Result(result, _)) => {
+                Frame::Result(result, self.gateway.log.evidence(&receipt))
+            }
+            (Ok(_), frame) => frame,
+            (Err(why), _) => Frame::Refused(why.into(), self.facts.call),
         }
     }
 
-    fn record(&self, status: Status) -> journal::Outcome<'_> {
+    /// What goes back, for its record: as policy says, else as the configuration does.
+    fn captured(&self, text: &str) -> Body {
+        let asked = self.facts.wanted.as_ref().and_then(|wanted| wanted.audit);
+        let asked = asked.map(|level| level == Capture::RequestResponse);
+        let keep = if self.tally.keep_response { Some(true) } else { asked };
+        self.gateway.log.captured(Role::Response, (&self.caller.id, &self.facts.server), text, keep)
+    }
+
+    fn record(&self, status: Status, response: Option<Body>) -> journal::Outcome<'_> {
         journal::Outcome {
             call: self.facts.call,
             intent: self.facts.intent,
@@ -294,7 +310,7 @@ impl Owed {
             latency: self.started.elapsed(),
             tally: &self.tally,
             ruleset: self.rules.inspector.ruleset_digest(),
-            capture_bytes: self.rules.capture_bytes,
+            response,
         }
     }
 }
@@ -302,7 +318,7 @@ impl Owed {
 impl Drop for Owed {
     fn drop(&mut self) {
         if self.due {
-            self.gateway.log.append_detached(journal::outcome(&self.record(Status::Cancelled)));
+            self.gateway.log.append_detached(journal::outcome(self.record(Status::Cancelled, None)));
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::owed::Owed;
 use super::reply::Said;
 use super::{Refusal, journal};
-use crate::audit::Receipt;
+use crate::audit::{Body, Receipt, Role};
 use crate::inspect::{Direction, Filtered, Subject};
 use crate::mcp::{Ask, Edit, Object, quote, rewrite_strings};
 use crate::policy::{Asking, ServerAsk};
@@ -61,12 +61,17 @@ impl Owed {
         match self.rules.policies.may_ask(&self.caller, &asking) {
             Ok(permit) => {
                 let about = journal::About { call: self.facts.call, server: &self.facts.server, ask };
-                let draft = journal::question(&self.rules, &about, &permit, &filtered);
+                let said = self.said(Role::Request, filtered.value());
+                let draft = journal::question(&self.rules, &about, &permit, &filtered).payload(Some(said));
                 self.gateway.log.append(draft).await?;
                 Ok(Judged::Put(filtered))
             }
             Err(denial) => self.keep(ask, "denied", Some(&denial)).await,
         }
+    }
+
+    fn said(&self, role: Role, text: &str) -> Body {
+        self.gateway.log.captured(role, (&self.caller.id, &self.facts.server), text, None)
     }
 
     /// Records that the agent is not asked.
@@ -94,7 +99,8 @@ impl Owed {
                     let filtered = self.rules.inspector.filter(raw.clone(), &subject);
                     filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))
                 })?;
-                let draft = journal::reply(&self.rules, &about, &filtered);
+                let said = self.said(Role::Response, filtered.value());
+                let draft = journal::reply(&self.rules, &about, &filtered).payload(Some(said));
                 let receipt = self.gateway.log.append(draft).await?;
                 self.tally.findings.extend_from_slice(filtered.findings());
                 Ok(Heard::Result(filtered, receipt))

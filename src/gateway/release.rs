@@ -51,7 +51,7 @@ impl Owed {
         for wanted in [facts.wanted.as_deref(), of_result].into_iter().flatten() {
             duties::within(wanted, result.value().len(), result.findings())?;
             if wanted.audit == Some(Capture::RequestResponse) {
-                self.tally.response = Some(result.value().clone());
+                self.tally.keep_response = true;
             }
         }
         let labels = match &facts.target {

@@ -29,8 +29,8 @@ pub enum Frame {
         /// Takes the answer.
         answer: oneshot::Sender<Said>,
     },
-    /// The raw `result`; the last frame.
-    Result(Arc<Filtered<String>>),
+    /// The raw `result`, and the receipt of its record as raw JSON, if the agent gets one; the last frame.
+    Result(Arc<Filtered<String>>, Option<String>),
     /// The raw `error` of a backend; the last frame.
     Error(Filtered<String>),
     /// A refusal and its reference; the last frame.
@@ -125,7 +125,7 @@ impl Reply {
                 Step::Park(status, frame, question, id) => {
                     let frame = running.owed.seal(status, frame).await;
                     // Only what the agent will hear of can be come back for.
-                    if let (Frame::Result(_), Source::Backend(running)) =
+                    if let (Frame::Result(..), Source::Backend(running)) =
                         (&frame, std::mem::replace(&mut self.source, Source::Done))
                     {
                         running.park(id, question);

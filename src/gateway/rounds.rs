@@ -115,7 +115,7 @@ impl Running {
     /// The result that asks a stateless agent for input.
     fn ask_for(&mut self, put: &[Put], resume: Resume) -> Step {
         match self.input_result(put, resume) {
-            Ok(result) => Step::Last(Status::InputRequired, Frame::Result(Arc::new(result))),
+            Ok(result) => Step::Last(Status::InputRequired, Frame::Result(Arc::new(result), None)),
             Err(refusal) => self.last(refusal),
         }
     }
@@ -205,7 +205,7 @@ impl Running {
         let id = Uuid::new_v4();
         let put = [(KEY.to_owned(), question.ask(), params)];
         match self.input_result(&put, Resume::Parked { id, key: KEY.to_owned() }) {
-            Ok(result) => Step::Park(Status::InputRequired, Frame::Result(Arc::new(result)), question, id),
+            Ok(result) => Step::Park(Status::InputRequired, Frame::Result(Arc::new(result), None), question, id),
             Err(refusal) => self.last(refusal),
         }
     }

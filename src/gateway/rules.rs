@@ -30,8 +30,6 @@ pub struct Rules {
     pub call_timeout: Duration,
     /// Longest time that a question of a backend waits for its answer.
     pub question_timeout: Duration,
-    /// Largest captured request in a record, in bytes.
-    pub capture_bytes: usize,
     /// Prebuilt pages.
     pub(super) pages: Pages,
 }
@@ -87,7 +85,6 @@ impl Rules {
             page_size,
             call_timeout,
             question_timeout,
-            capture_bytes: 16 << 10,
             pages: Pages::default(),
         }
     }

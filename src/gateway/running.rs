@@ -299,7 +299,7 @@ impl Running {
             Err(refusal) => Err(refusal),
         };
         match judged {
-            Ok((status, filtered)) => Step::Last(status, Frame::Result(Arc::new(filtered))),
+            Ok((status, filtered)) => Step::Last(status, Frame::Result(Arc::new(filtered), None)),
             Err(refusal) => self.last(refusal),
         }
     }

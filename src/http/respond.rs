@@ -7,12 +7,13 @@ use super::sessions::{Running, Session};
 use super::slots::Slots;
 use crate::gateway::{Frame, Reply};
 use crate::identity::Authenticated;
-use crate::mcp::{Edition, Era, Id, Object, codes};
+use crate::mcp::{Edit, Edition, Era, Id, Object, codes, meta};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream::unfold;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -373,8 +374,9 @@ pub(super) fn envelope(frame: &Frame, id: &Id) -> String {
         Frame::Question { ask, params, .. } => {
             format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{}\",\"params\":{}}}", ask.as_str(), params.value())
         }
-        Frame::Result(result) => {
-            format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}", id.raw(), result.value())
+        Frame::Result(result, receipt) => {
+            let result = with_receipt(result.value(), receipt.as_deref());
+            format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{result}}}", id.raw())
         }
         Frame::Error(error) => {
             format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}", id.raw(), error.value())
@@ -383,6 +385,16 @@ pub(super) fn envelope(frame: &Frame, id: &Id) -> String {
             format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}", id.raw(), refusal.error(*reference))
         }
     }
+}
+
+/// A result with the receipt of its record in `_meta`, which every revision allows there.
+fn with_receipt<'a>(result: &'a str, receipt: Option<&str>) -> Cow<'a, str> {
+    let spliced = receipt.and_then(|receipt| {
+        let given = Object::parse(result)?;
+        let meta = Edit::of(given.get("_meta").unwrap_or("{}"))?.set(meta::RECEIPT, receipt).finish();
+        Some(Edit::of(result)?.set("_meta", meta).finish())
+    });
+    spliced.map_or(Cow::Borrowed(result), Cow::Owned)
 }
 
 fn status(frame: &Frame, legacy: bool) -> StatusCode {

@@ -58,4 +58,6 @@ pub mod meta {
     pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
     /// The most verbose log level that the client wants on this request's stream.
     pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+    /// Our own key: the receipt of the record of a call (`audit/FORMAT.md`).
+    pub const RECEIPT: &str = "io.sealgate/receipt";
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// How much of a call is recorded. Of several, the most detailed counts; redaction applies to all of them.
+/// How much of a call is recorded. Of several, the most detailed counts; redaction applies to all of them. Where no
+/// policy says so, `audit.payloads.capture` of the configuration does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
     /// Who, what and how it was decided, but no parameters.
     Metadata,
-    /// The parameters too. This is the default.
+    /// The parameters too.
     Request,
     /// The parameters and the result.
     RequestResponse,

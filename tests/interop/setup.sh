@@ -37,3 +37,13 @@ if [[ "$(cat .venv/.stamp 2>/dev/null)" != "$stamp" ]]; then
   .venv/bin/pip check >/dev/null
   echo "$stamp" >.venv/.stamp
 fi
+
+stamp="$({ cat requirements-s3.txt; python3 --version; pwd; } | digest)"
+if [[ "$(cat .venv-s3/.stamp 2>/dev/null)" != "$stamp" ]]; then
+  echo "installing an S3 service into tests/interop/.venv-s3"
+  rm -rf .venv-s3
+  python3 -m venv .venv-s3
+  # Only what its S3 part needs, so `pip check` would miss the rest.
+  .venv-s3/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-s3.txt
+  echo "$stamp" >.venv-s3/.stamp
+fi

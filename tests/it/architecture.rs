@@ -71,7 +71,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("approval", &["clock", "identity"]),
     ("identity", &["clock", "secret"]),
     ("inspect", &[]),
-    ("audit", &["clock"]),
+    ("audit", &["clock", "secret"]),
     ("mcp", &[]),
     ("tls", &[]),
 ];

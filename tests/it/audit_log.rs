@@ -70,7 +70,7 @@ async fn a_log_that_was_tampered_with_is_not_opened() {
         .unwrap();
     store.execute_batch(&guard).unwrap();
     drop(store);
-    assert!(matches!(open(folder.path(), &Config::default()), Err(OpenError::Tampered { seq: 2, .. })));
+    assert!(matches!(open(folder.path(), &Config::default()), Err(OpenError::Tampered { seq: 3, .. })));
 }
 
 #[tokio::test]

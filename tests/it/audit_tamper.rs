@@ -88,19 +88,19 @@ async fn every_edit_of_a_row_is_found() {
     let edits = [
         (
             "an edited record",
-            "UPDATE entry SET rec = CAST(replace(CAST(rec AS TEXT), 'ok', 'no') AS BLOB) WHERE seq = 5",
+            "UPDATE entry SET rec = CAST(replace(CAST(rec AS TEXT), 'ok', 'no') AS BLOB) WHERE seq = 6",
         ),
         ("an edited record with its hash", "UPDATE entry SET rec = x'7b7d', leaf = x'd4' WHERE seq = 5"),
         ("a dropped record", "DELETE FROM entry WHERE seq = 5"),
         ("a dropped beginning", "DELETE FROM entry WHERE seq < 3"),
         ("a moved time", "UPDATE entry SET t = t + 1 WHERE seq = 5"),
-        ("another kind", "UPDATE entry SET kind = 12 WHERE seq = 4"),
+        ("another kind", "UPDATE entry SET kind = 12 WHERE seq = 5"),
         ("another call", "UPDATE entry SET call = x'00000000000000000000000000000001' WHERE seq = 6"),
         ("no call", "UPDATE entry SET call = NULL WHERE seq = 6"),
         ("another hash", "UPDATE entry SET leaf = zeroblob(32) WHERE seq = 6"),
         (
             "two records changed places",
-            "UPDATE entry SET rec = (SELECT e.rec FROM entry e WHERE e.seq = 9 - entry.seq) WHERE seq IN (4, 5)",
+            "UPDATE entry SET rec = (SELECT e.rec FROM entry e WHERE e.seq = 11 - entry.seq) WHERE seq IN (5, 6)",
         ),
         ("a record more", "INSERT INTO entry SELECT max(seq) + 1, t, kind, call, rec, leaf FROM entry"),
         ("a trigger gone", "DROP TRIGGER IF EXISTS entry_no_update"),

@@ -150,8 +150,7 @@ fn drop_and_compare(gate: &Gate, executed: &[String], answered: &BTreeSet<String
         let call = record["call"].as_str().unwrap_or_default().to_owned();
         match record["kind"].as_str().unwrap_or_default() {
             "call.intent" => {
-                let request: serde_json::Value =
-                    serde_json::from_str(record["request"].as_str().unwrap_or("{}")).unwrap();
+                let request = gate.site.said(&record);
                 let marker = request["arguments"]["marker"].as_str().unwrap_or_default();
                 intents.insert(marker.to_owned(), call);
             }

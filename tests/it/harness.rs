@@ -149,6 +149,15 @@ impl Site {
         text.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
     }
 
+    /// What a record's payload says, as JSON; null if there is none.
+    pub fn said(&self, record: &Value) -> Value {
+        let payloads = sealgate::audit::Payloads::open(&self.data()).expect("payloads");
+        match payloads.read(record.to_string().as_bytes()).expect("a payload") {
+            sealgate::audit::Payload::Text(text) => serde_json::from_str(&text).expect("JSON"),
+            _ => Value::Null,
+        }
+    }
+
     /// Whether the log verifies.
     pub fn verify(&self) -> Output {
         let data = self.data();

@@ -12,7 +12,12 @@
 #![allow(clippy::disallowed_methods, reason = "tests own their runtime and environment")]
 
 mod architecture;
+mod audit_anchor;
+mod audit_bundle;
 mod audit_log;
+mod audit_matrix;
+mod audit_payload;
+mod audit_proofs;
 mod audit_tamper;
 mod bad_input;
 mod config_load;

@@ -56,7 +56,7 @@ async fn size_justification_and_capture_are_enforced_and_recorded() {
          @id(\"whole\") @oblige @audit(\"request_response\")\n\
          permit(principal, action == Action::\"crm_get_customer\", resource);"
     );
-    let site = Site::new(&demo_servers(), "", &policies(&more));
+    let site = Site::new(&demo_servers(), "audit: { payloads: { capture: request } }", &policies(&more));
     let token = site.token("alice", "employee");
     let gate = site.start();
     assert_eq!(echo(&gate, &token, &"x".repeat(400)).await.code(), Some(8002));
@@ -85,12 +85,12 @@ async fn size_justification_and_capture_are_enforced_and_recorded() {
     assert!(why.get("request").is_none() && why["request_omitted"].as_u64().unwrap() > 0);
     let outcome = last(&records, "call.outcome");
     assert_eq!(outcome["call"], intent("crm_get_customer")["call"]);
-    assert!(outcome["response"].as_str().unwrap().contains("content"));
+    assert!(gate.site.said(outcome).to_string().contains("content"));
     assert!(
         records
             .iter()
             .filter(|r| r["kind"] == "call.outcome")
-            .filter(|r| r.get("response").is_some())
+            .filter(|r| r.get("payload").is_some())
             .count()
             == 1
     );

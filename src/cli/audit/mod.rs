@@ -1,0 +1,75 @@
+//! `sealgate audit`: everything works on the files of the data folder, whether a gateway runs or not.
+
+mod bundle;
+mod keys;
+mod order;
+mod prove;
+mod read;
+mod verify;
+mod witness;
+
+use super::{Done, Failure, Format, Place, output};
+
+/// The verbs of `audit`.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// Check every record, link, derived column, checkpoint and tile. Exit code 0: whole; 1: tampered with; 2: cannot
+    /// decide; 4: rolled back.
+    Verify(verify::Options),
+    /// Print the newest records, one JSON document a line, as exact bytes.
+    Tail(read::Tail),
+    /// Print records by number or call, with what was said.
+    Show(read::Show),
+    /// Prove that a record is under a signed checkpoint (C2SP tlog-proof).
+    Proof(prove::Proof),
+    /// Prove that the log of so many records is the beginning of the log of so many more.
+    Consistency(prove::Consistency),
+    /// Print the newest signed checkpoint (C2SP tlog-checkpoint), with its cosignatures.
+    Checkpoint(prove::Newest),
+    /// The keys that sign checkpoints.
+    #[command(subcommand)]
+    Keys(keys::Verb),
+    /// Where checkpoints are kept besides the data folder.
+    #[command(subcommand)]
+    Anchor(keys::Anchor),
+    /// Cosign the checkpoints of other logs (C2SP tlog-witness).
+    #[command(subcommand)]
+    Witness(witness::Verb),
+    /// Keep payloads, whatever else is ordered.
+    #[command(subcommand)]
+    Hold(order::Hold),
+    /// Erase payloads: their keys and ciphertexts. Records and proofs stay. Two approvers.
+    Erase(order::Erase),
+    /// Write evidence that anybody can check offline: records, proofs, checkpoint, verifier.
+    Bundle(bundle::Options),
+}
+
+pub(super) fn run(verb: &Verb) -> Done {
+    match verb {
+        Verb::Verify(options) => verify::run(options),
+        Verb::Tail(options) => read::tail(options),
+        Verb::Show(options) => read::show(options),
+        Verb::Proof(options) => prove::proof(options),
+        Verb::Consistency(options) => prove::consistency(options),
+        Verb::Checkpoint(options) => prove::newest(options),
+        Verb::Keys(verb) => keys::run(verb),
+        Verb::Anchor(verb) => keys::anchor(verb),
+        Verb::Witness(verb) => witness::run(verb),
+        Verb::Hold(verb) => order::hold(verb),
+        Verb::Erase(options) => order::erase(options),
+        Verb::Bundle(options) => bundle::run(options),
+    }
+}
+
+/// Prints a value as JSON, or a text for people.
+fn say(format: Format, value: &impl serde::Serialize, text: &str) -> Done {
+    match format {
+        Format::Json => output::json(value),
+        Format::Text => output::print(text),
+    }
+}
+
+/// A time for people.
+fn time(us: i64) -> String {
+    jiff::Timestamp::from_microsecond(us).map_or_else(|_| "-".into(), |t| t.to_string())
+}
