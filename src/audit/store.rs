@@ -180,6 +180,11 @@ impl Store {
         transaction.commit()
     }
 
+    /// Moves what is in the write-ahead log into the store, as far as readers let it.
+    pub(super) fn settle(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
     /// The last row.
     pub(super) fn last(&self) -> Result<Option<Row>, rusqlite::Error> {
         let mut newest = self

@@ -202,6 +202,8 @@ impl Writer {
         if self.shared.lock().latched.is_none() {
             let _ = self.commit([Draft::new(Kind::LogClose)].iter());
         }
+        // The signing thread still reads, so closing alone would leave everything in the write-ahead log.
+        self.store.settle();
     }
 
     fn write(&mut self, batch: &mut Vec<Item>) {

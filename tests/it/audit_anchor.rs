@@ -69,7 +69,8 @@ async fn rolled_back(anchors: &str, target: Option<&str>) {
     gate.call(&token, "ops_echo", json!({"text": "one"})).await;
     let first = match target {
         Some(target) => {
-            let of = |all: &[Value]| all.iter().any(|a| a["target"].as_str().is_some_and(|t| t.contains(target)));
+            let of =
+                |all: &[Value]| all.iter().any(|a| a["target"].as_str().is_some_and(|t| t.contains(target)));
             anchored(&data, of).await.iter().filter_map(|a| a["size"].as_u64()).max().unwrap()
         }
         None => 0,
@@ -159,7 +160,16 @@ async fn a_rolled_back_log_is_not_started_against_a_witness_which_cosigns() {
     let vkeys = gate.site.data().join("checkpoint.vkeys");
     let serve = |logs: &Path| {
         let mut command = Command::new(binary());
-        command.args(["audit", "witness", "serve", "--json", "--name", "witness.example/w", "--listen", "127.0.0.1:0"]);
+        command.args([
+            "audit",
+            "witness",
+            "serve",
+            "--json",
+            "--name",
+            "witness.example/w",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
         command.arg("--dir").arg(place.path()).arg("--log").arg(logs);
         Service::start(&mut command)
     };
@@ -286,7 +296,10 @@ async fn a_receipt_convicts_a_log_that_lost_its_record() {
     let data = gate.site.data();
     let verify = |folder: &Path| {
         let folder = folder.to_str().unwrap();
-        gate.site.sealgate(&["audit", "verify", "--data-dir", folder, "--receipt", "receipt.json"]).status.code()
+        gate.site
+            .sealgate(&["audit", "verify", "--data-dir", folder, "--receipt", "receipt.json"])
+            .status
+            .code()
     };
     assert_eq!(verify(&data), Some(0));
     // The log of before that record, whole in itself: the receipt says otherwise.
@@ -341,7 +354,11 @@ async fn keys_rotate_with_old_and_new_signing_together() {
     gate.call(&token, "ops_echo", json!({"text": "two"})).await;
     let size = Prover::open(&data).unwrap().size().unwrap();
     assert_eq!(signers(size).await, 1);
-    assert_eq!(run("list")["published"].as_array().map(Vec::len), Some(2), "old signatures can still be checked");
+    assert_eq!(
+        run("list")["published"].as_array().map(Vec::len),
+        Some(2),
+        "old signatures can still be checked"
+    );
     let rotations = gate.site.records().into_iter().filter(|r| r["kind"] == "key.rotate").count();
     assert_eq!(rotations, 3, "the first key, the rotation, the retirement");
 }

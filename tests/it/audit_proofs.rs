@@ -100,9 +100,7 @@ fn published_inclusion_vectors_are_made_and_taken() {
         let (root, leaf) = (root(&mut nodes(&all), size).unwrap(), all[usize::try_from(index).unwrap()]);
         assert!(includes(&root, size, index, &leaf, &proof));
         reject_all_changes(&proof, |proof| includes(&root, size, index, &leaf, proof));
-        for (other_size, other_index) in
-            [(size * 2, index), (size, index + 1), (size, index ^ 2)]
-        {
+        for (other_size, other_index) in [(size * 2, index), (size, index + 1), (size, index ^ 2)] {
             let same = other_size == size && other_index == index;
             assert!(same || !includes(&root, other_size, other_index, &leaf, &proof), "{index} in {size}");
         }

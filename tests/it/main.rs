@@ -17,6 +17,7 @@ mod audit_bundle;
 mod audit_log;
 mod audit_matrix;
 mod audit_payload;
+mod audit_power;
 mod audit_proofs;
 mod audit_tamper;
 mod bad_input;

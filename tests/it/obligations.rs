@@ -87,11 +87,7 @@ async fn size_justification_and_capture_are_enforced_and_recorded() {
     assert_eq!(outcome["call"], intent("crm_get_customer")["call"]);
     assert!(gate.site.said(outcome).to_string().contains("content"));
     assert!(
-        records
-            .iter()
-            .filter(|r| r["kind"] == "call.outcome")
-            .filter(|r| r.get("payload").is_some())
-            .count()
+        records.iter().filter(|r| r["kind"] == "call.outcome").filter(|r| r.get("payload").is_some()).count()
             == 1
     );
 }
