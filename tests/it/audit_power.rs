@@ -107,6 +107,7 @@ fn records(store: &Path) -> BTreeSet<u64> {
 }
 
 async fn calls(endpoint: &str, token: &Token) {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for round in 0..6 {
         let at_once = (0..4).map(|n| {
@@ -131,12 +132,9 @@ async fn no_acknowledged_record_is_lost_whenever_the_power_goes() {
     let token = site.token("alice", "employee");
     let shim = site.path().join("powerlog.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/powerlog.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).args([
-        source,
-        "-ldl",
-        "-lpthread",
-    ]);
-    assert!(built.status().expect("a C compiler").success());
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).args([source, "-ldl", "-lpthread"]);
+    assert!(compile.status().expect("a C compiler").success());
     let recorded = site.path().join("events");
     // The backends are children and would write into the same record: they get a clean environment by design.
     let mut child = Command::new(crate::harness::binary())

@@ -39,13 +39,15 @@ pub(in crate::audit) struct Vault {
     origin: String,
     clock: Clock,
     config: Config,
-    inner: Mutex<Inner>,
+    /// Locked before the shelf, where both are needed.
+    keys: Mutex<Keys>,
+    /// Not under the lock of the keys: a sync must not keep callers waiting.
+    shelf: Mutex<Shelf>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Keys {
     keyring: Keyring,
-    shelf: Shelf,
     cache: HashMap<(String, String), (i64, Key)>,
 }
 
@@ -68,19 +70,23 @@ impl Vault {
         if let Some(problem) = config.retention.problem() {
             return Err(Error::Retention(problem));
         }
-        let inner =
-            Inner { keyring: Keyring::open(folder)?, shelf: Shelf::open(folder)?, cache: HashMap::new() };
+        let keys = Keys { keyring: Keyring::open(folder)?, cache: HashMap::new() };
         Ok(Self {
             folder: folder.to_owned(),
             origin: origin.to_owned(),
             clock,
             config: config.clone(),
-            inner: Mutex::new(inner),
+            keys: Mutex::new(keys),
+            shelf: Mutex::new(Shelf::open(folder)?),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anything of that side of a call is kept.
@@ -105,41 +111,41 @@ impl Vault {
     fn key(&self, subject: &str) -> Result<(i64, Key), Error> {
         let now = jiff::Timestamp::from_microsecond(self.clock.now_us()).unwrap_or_default();
         let month = now.strftime("%Y-%m").to_string();
-        let mut inner = self.lock();
+        let mut keys = self.keys();
         let name = (subject.to_owned(), month);
-        if let Some(key) = inner.cache.get(&name) {
+        if let Some(key) = keys.cache.get(&name) {
             return Ok(*key);
         }
-        let key = inner.keyring.key(&name.0, &name.1)?;
-        if inner.cache.len() >= CACHED {
-            inner.cache.clear();
+        let key = keys.keyring.key(&name.0, &name.1)?;
+        if keys.cache.len() >= CACHED {
+            keys.cache.clear();
         }
-        inner.cache.insert(name, key);
+        keys.cache.insert(name, key);
         Ok(key)
     }
 
     /// Makes all payloads durable that were written so far.
     pub(in crate::audit) fn sync(&self) -> Result<(), Error> {
-        self.lock().shelf.sync()
+        self.shelf().sync()
     }
 
     pub(in crate::audit) fn find(&self, selector: &Selector) -> Result<Found, Error> {
         let reader = Reader::open(&self.folder)?;
-        let inner = self.lock();
-        let seqs = erase::select(selector, &inner.keyring, &inner.shelf, &reader)?;
-        let held = erase::held(&seqs, &inner.keyring, &inner.shelf, &reader)?;
+        let (keys, shelf) = (self.keys(), self.shelf());
+        let seqs = erase::select(selector, &keys.keyring, &shelf, &reader)?;
+        let held = erase::held(&seqs, &keys.keyring, &shelf, &reader)?;
         Ok(held.map_or(Found::Free(seqs), Found::Held))
     }
 
     /// Remembers an erasure until [`Vault::destroy`] has done it.
     pub(in crate::audit) fn begin(&self, erasure: &Erasure) -> Result<i64, Error> {
         let text = serde_json::to_string(erasure).map_err(|_| Error::Unclosed)?;
-        self.lock().keyring.begin(&text)
+        self.keys().keyring.begin(&text)
     }
 
     /// Forgets an erasure that came to nothing.
     pub(in crate::audit) fn abandon(&self, id: i64) -> Result<(), Error> {
-        self.lock().keyring.done(id)
+        self.keys().keyring.done(id)
     }
 
     pub(in crate::audit) fn destroy(
@@ -148,30 +154,29 @@ impl Vault {
         selector: &Selector,
         seqs: &BTreeSet<u64>,
     ) -> Result<(), Error> {
-        let mut inner = self.lock();
-        inner.cache.clear();
-        let Inner { keyring, shelf, .. } = &mut *inner;
-        erase::destroy(selector, seqs, keyring, shelf)?;
-        keyring.done(id)
+        let (mut keys, mut shelf) = (self.keys(), self.shelf());
+        keys.cache.clear();
+        erase::destroy(selector, seqs, &keys.keyring, &mut shelf)?;
+        keys.keyring.done(id)
     }
 
     /// Erasures that a crash interrupted.
     pub(in crate::audit) fn pending(&self) -> Result<Vec<(i64, Erasure)>, Error> {
-        let pending = self.lock().keyring.pending()?;
+        let pending = self.keys().keyring.pending()?;
         let parse = |(id, text): (i64, String)| Some((id, serde_json::from_str(&text).ok()?));
         Ok(pending.into_iter().filter_map(parse).collect())
     }
 
     pub(in crate::audit) fn holds(&self) -> Result<Vec<Hold>, Error> {
-        self.lock().keyring.holds()
+        self.keys().keyring.holds()
     }
 
     pub(in crate::audit) fn set_hold(&self, hold: &Hold) -> Result<(), Error> {
-        self.lock().keyring.set_hold(hold)
+        self.keys().keyring.set_hold(hold)
     }
 
     pub(in crate::audit) fn lift_hold(&self, id: &str) -> Result<bool, Error> {
-        self.lock().keyring.lift_hold(id)
+        self.keys().keyring.lift_hold(id)
     }
 
     /// What is over its time and not held.
@@ -179,20 +184,20 @@ impl Vault {
         let retention = &self.config.retention;
         let before = |days: u32| self.clock.now_us() - i64::from(days) * DAY_US;
         let reader = Reader::open(&self.folder)?;
-        let inner = self.lock();
+        let (keys, shelf) = (self.keys(), self.shelf());
         let mut seqs = BTreeSet::new();
         for (server, days) in &retention.servers {
-            seqs.extend(inner.shelf.older(before(*days), Ok(server))?);
+            seqs.extend(shelf.older(before(*days), Ok(server))?);
         }
         if let Some(days) = retention.days {
             let others: Vec<String> = retention.servers.keys().cloned().collect();
-            seqs.extend(inner.shelf.older(before(days), Err(&others))?);
+            seqs.extend(shelf.older(before(days), Err(&others))?);
         }
         if seqs.is_empty() {
             return Ok(seqs);
         }
-        for hold in inner.keyring.holds()? {
-            for kept in erase::select(&hold.selector, &inner.keyring, &inner.shelf, &reader)? {
+        for hold in keys.keyring.holds()? {
+            for kept in erase::select(&hold.selector, &keys.keyring, &shelf, &reader)? {
                 seqs.remove(&kept);
             }
         }
@@ -202,8 +207,8 @@ impl Vault {
     /// Takes away what is over its time.
     pub(in crate::audit) fn expire(&self, seqs: &BTreeSet<u64>) -> Result<(), Error> {
         let seqs: Vec<u64> = seqs.iter().copied().collect();
-        let mut inner = self.lock();
-        inner.shelf.forget(&seqs, Gone::Expired)?;
-        inner.shelf.settle()
+        let mut shelf = self.shelf();
+        shelf.forget(&seqs, Gone::Expired)?;
+        shelf.settle()
     }
 }
