@@ -148,6 +148,13 @@ struct Actor {
 }
 
 impl Recorded {
+    /// The same with a text of the parameters, where the record itself holds none.
+    #[must_use]
+    pub fn or_request(mut self, text: impl FnOnce() -> Option<String>) -> Self {
+        self.request = self.request.or_else(text);
+        self
+    }
+
     /// Reads a record; none if it is not of a decision about a call, or not a record.
     pub fn parse(record: &[u8]) -> Option<Self> {
         let line: Line<'_> = serde_json::from_slice(record).ok()?;

@@ -6,7 +6,7 @@ use sealgate::audit::verify;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 struct Event {
     kind: u8,
@@ -106,55 +106,100 @@ fn records(store: &Path) -> BTreeSet<u64> {
     rows.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-async fn calls(endpoint: &str, token: &Token) {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    for round in 0..6 {
-        let at_once = (0..4).map(|n| {
-            let text = format!("{round} {n} {}", "x".repeat(300));
-            let (headers, body) =
-                modern_request("tools/call", json!({"name": "ops_echo", "arguments": {"text": text}}));
-            let mut request = http.post(endpoint).bearer_auth(&token.value).body(body.to_string());
-            for (name, value) in headers {
-                request = request.header(name, value);
-            }
-            async move { request.send().await.unwrap().text().await.unwrap() }
-        });
-        for body in futures_util::future::join_all(at_once).await {
-            assert!(body.contains("io.sealgate/receipt"), "{body}");
+/// A gateway under the shim.
+struct Watched {
+    site: Site,
+    token: Token,
+    endpoint: String,
+    child: Child,
+    http: reqwest::Client,
+}
+
+impl Watched {
+    fn start() -> Self {
+        let site = Site::new(&demo_servers(), "audit: { checkpointMs: 40, retryMs: 50 }", PERMIT_ALL);
+        let token = site.token("alice", "employee");
+        let shim = site.path().join("powerlog.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/powerlog.c");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).args([source, "-ldl", "-lpthread"]);
+        assert!(compile.status().expect("a C compiler").success());
+        // The backends get an environment of their own, without the shim.
+        let mut child = Command::new(crate::harness::binary())
+            .args(["serve", "--json", "--config", "sealgate.yaml"])
+            .current_dir(site.path())
+            .env("LD_PRELOAD", &shim)
+            .env("POWERLOG_DIR", site.data().canonicalize().unwrap())
+            .env("POWERLOG_OUT", site.path().join("events"))
+            .env("POWERLOG_FAIL", site.path().join("fail"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+            .unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).expect("it serves");
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { site, token, endpoint: ready["endpoint"].as_str().unwrap().to_owned(), child, http }
+    }
+
+    async fn echo(&self, text: String) -> String {
+        let params = json!({"name": "ops_echo", "arguments": {"text": text}});
+        let (headers, body) = modern_request("tools/call", params);
+        let mut request =
+            self.http.post(&self.endpoint).bearer_auth(&self.token.value).body(body.to_string());
+        for (name, value) in headers {
+            request = request.header(name, value);
         }
+        request.send().await.unwrap().text().await.unwrap()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 #[tokio::test]
+async fn a_sync_that_fails_refuses_calls_until_the_log_is_whole_again() {
+    let gate = Watched::start();
+    assert!(gate.echo("before".into()).await.contains("io.sealgate/receipt"));
+    gate.site.write("fail", "");
+    for n in 0..3 {
+        let refused = gate.echo(format!("during {n}")).await;
+        assert!(refused.contains("8006") && !refused.contains("receipt"), "{refused}");
+    }
+    std::fs::remove_file(gate.site.path().join("fail")).unwrap();
+    let mut tries = 0;
+    while !gate.echo("after".into()).await.contains("io.sealgate/receipt") {
+        tries += 1;
+        assert!(tries < 400, "it did not recover");
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    let verdict = verify(&gate.site.data(), &mut |_, _| {}).unwrap();
+    assert!(verdict.ok, "{verdict}");
+    let kinds: Vec<String> =
+        gate.site.records().iter().map(|r| r["kind"].as_str().unwrap_or_default().to_owned()).collect();
+    assert!(kinds.contains(&"audit.failure".to_owned()) && kinds.contains(&"audit.recovered".to_owned()));
+}
+
+#[tokio::test]
 async fn no_acknowledged_record_is_lost_whenever_the_power_goes() {
-    let site = Site::new(&demo_servers(), "audit: { checkpointMs: 40 }", PERMIT_ALL);
-    let token = site.token("alice", "employee");
-    let shim = site.path().join("powerlog.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/powerlog.c");
-    let mut compile = Command::new("cc");
-    compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).args([source, "-ldl", "-lpthread"]);
-    assert!(compile.status().expect("a C compiler").success());
-    let recorded = site.path().join("events");
-    // The backends are children and would write into the same record: they get a clean environment by design.
-    let mut child = Command::new(crate::harness::binary())
-        .args(["serve", "--json", "--config", "sealgate.yaml"])
-        .current_dir(site.path())
-        .env("LD_PRELOAD", &shim)
-        .env("POWERLOG_DIR", site.data().canonicalize().unwrap())
-        .env("POWERLOG_OUT", &recorded)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
-        .unwrap();
-    let ready: serde_json::Value = serde_json::from_str(&line).expect("it serves");
-    calls(ready["endpoint"].as_str().unwrap(), &token).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut gate = Watched::start();
+    for round in 0..6 {
+        let at_once = (0..4).map(|n| gate.echo(format!("{round} {n} {}", "x".repeat(300))));
+        for body in futures_util::future::join_all(at_once).await {
+            assert!(body.contains("io.sealgate/receipt"), "{body}");
+        }
+    }
+    gate.child.kill().unwrap();
+    gate.child.wait().unwrap();
+    let recorded = gate.site.path().join("events");
 
     let all = events(&std::fs::read(&recorded).unwrap());
     let wanted = ["audit.db", "audit.db-wal"];

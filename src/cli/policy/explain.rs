@@ -2,7 +2,7 @@
 
 use super::place::Against;
 use super::{Done, Failure, Format, failure, output};
-use crate::audit::Reader;
+use crate::audit::{Payloads, Reader};
 use crate::policy::{
     Asked, Decision, Explanation, Person, PolicyFiles, Question, Recorded, Row, Store, Surroundings,
 };
@@ -92,7 +92,11 @@ fn recorded(options: &Options, call: uuid::Uuid) -> Result<Explanation, Failure>
     let data_dir = options.against.data_dir()?;
     let data_dir = data_dir.ok_or_else(|| anyhow::anyhow!("give `--data-dir DIR` or `--config FILE`"))?;
     let entries = Reader::open(&data_dir)?.by_call(call)?;
-    let recorded = entries.iter().find_map(|entry| Recorded::parse(&entry.record));
+    let payloads = Payloads::open(&data_dir)?;
+    let recorded = entries.iter().find_map(|entry| {
+        let recorded = Recorded::parse(&entry.record)?;
+        Some(recorded.or_request(|| super::place::parameters(&payloads, &entry.record)))
+    });
     let recorded = recorded.ok_or_else(|| anyhow::anyhow!("no decision is recorded for `{call}`"))?;
     let store = Store::of(&data_dir);
     let surroundings = Surroundings::from_parts(&store.parts(&recorded.authz.entities)?).map_err(failure)?;

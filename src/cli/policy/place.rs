@@ -2,7 +2,7 @@
 
 use super::{Failure, failure};
 use crate::app::{StartError, survey};
-use crate::audit::Reader;
+use crate::audit::{Payload, Payloads, Reader};
 use crate::config::Config;
 use crate::policy::{Catalog, Policies, PolicyFiles, Recorded, Store, Surroundings};
 use std::io::{IsTerminal as _, Write as _};
@@ -150,7 +150,7 @@ pub(super) fn decisions(
 ) -> Result<(), Failure> {
     let since = period.since.as_deref().map(moment).transpose()?.unwrap_or(i64::MIN);
     let until = period.until.as_deref().map(moment).transpose()?.unwrap_or(i64::MAX);
-    let reader = Reader::open(data_dir)?;
+    let (reader, payloads) = (Reader::open(data_dir)?, Payloads::open(data_dir)?);
     let all = reader.tail(1)?.first().map_or(0, |entry| entry.seq + 1);
     let shows = std::io::stderr().is_terminal();
     let mut next = 0;
@@ -162,7 +162,7 @@ pub(super) fn decisions(
             if let Some(recorded) = Recorded::parse(&entry.record)
                 && (since..until).contains(&recorded.time_us)
             {
-                each(&recorded)?;
+                each(&recorded.or_request(|| parameters(&payloads, &entry.record)))?;
             }
         }
         if shows {
@@ -175,4 +175,12 @@ pub(super) fn decisions(
         let _ = writeln!(std::io::stderr());
     }
     Ok(())
+}
+
+/// The parameters of a recorded call, where they are kept beside the log and were not erased.
+pub(super) fn parameters(payloads: &Payloads, record: &[u8]) -> Option<String> {
+    match payloads.read(record) {
+        Ok(Payload::Text(text)) => Some(text),
+        _ => None,
+    }
 }
