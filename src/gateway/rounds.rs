@@ -205,7 +205,9 @@ impl Running {
         let id = Uuid::new_v4();
         let put = [(KEY.to_owned(), question.ask(), params)];
         match self.input_result(&put, Resume::Parked { id, key: KEY.to_owned() }) {
-            Ok(result) => Step::Park(Status::InputRequired, Frame::Result(Arc::new(result), None), question, id),
+            Ok(result) => {
+                Step::Park(Status::InputRequired, Frame::Result(Arc::new(result), None), question, id)
+            }
             Err(refusal) => self.last(refusal),
         }
     }
