@@ -82,23 +82,19 @@ async fn rolled_back(anchors: &str, target: Option<&str>) {
         assert_eq!(gate.call(&token, "ops_echo", json!({"text": text})).await.code(), None);
     }
     let beyond = Prover::open(&data).unwrap().size().unwrap();
-    match target {
-        Some(target) => {
-            let newer = |all: &[Value]| {
-                let of = all.iter().filter(|a| a["target"].as_str().is_some_and(|t| t.contains(target)));
-                of.filter_map(|a| a["size"].as_u64()).any(|size| size >= beyond && size > first)
-            };
-            anchored(&data, newer).await;
-        }
-        // The file takes the last checkpoint when a log is closed; here it takes the one after each second.
-        None => {
-            let file = data.parent().unwrap().join("outside.ndjson");
-            let mut looks = 0;
-            while !covers(&file, beyond) {
-                looks += 1;
-                assert!(looks < 600, "the file was not written");
-                tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-            }
+    if let Some(target) = target {
+        let newer = |all: &[Value]| {
+            let of = all.iter().filter(|a| a["target"].as_str().is_some_and(|t| t.contains(target)));
+            of.filter_map(|a| a["size"].as_u64()).any(|size| size >= beyond && size > first)
+        };
+        anchored(&data, newer).await;
+    } else {
+        let file = data.parent().unwrap().join("outside.ndjson");
+        let mut looks = 0;
+        while !covers(&file, beyond) {
+            looks += 1;
+            assert!(looks < 600, "the file was not written");
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
         }
     }
     gate.kill();
