@@ -126,7 +126,7 @@ fn tool(entry: &Entry, server: &Server) -> ToolModel {
         destructive: ours.destructive.or_else(|| hint("destructiveHint")).unwrap_or(true),
         idempotent: ours.idempotent.or_else(|| hint("idempotentHint")).unwrap_or(false),
         open_world: ours.open_world.or_else(|| hint("openWorldHint")).unwrap_or(true),
-        pinned: ours.pinned.unwrap_or(false),
+        pinned: ours.pinned.unwrap_or(entry.pinned),
         labels: server.labels.iter().chain(&ours.labels).cloned().collect(),
         groups: ours.groups,
     }

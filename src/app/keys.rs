@@ -44,6 +44,15 @@ impl Keys {
         Ok(Self { commitment, handles, origin })
     }
 
+    /// Reads the keys of a gateway that has run; makes none.
+    pub(super) fn read(folder: &Path) -> Result<Self, StartError> {
+        if folder.join("commitment.key").exists() && folder.join("origin").exists() {
+            return Self::open(folder);
+        }
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no gateway has run with it");
+        Err(StartError::Data { path: folder.join("commitment.key"), source })
+    }
+
     /// Keys that are written nowhere, for a trial.
     pub(super) fn throwaway() -> Self {
         Self { commitment: [0; 32], handles: [0; 32], origin: "sealgate/audit/trial".into() }

@@ -1,7 +1,10 @@
 //! How is it all put together? Opens stores, starts tasks, and owns the order of start and stop.
 
+mod assembly;
 mod backends;
 mod connect;
+mod definitions;
+mod evidence;
 mod keys;
 mod listeners;
 mod notices;
@@ -12,6 +15,8 @@ mod status;
 mod votes;
 mod watch;
 
+pub use definitions::HeldTool;
+pub use evidence::{Unanswered, asked_for_value, find_value, record_asked};
 pub use report::{BackendReport, Trial};
 pub use status::{Ready, Status};
 
@@ -25,8 +30,10 @@ use crate::gateway::{Duties, Gateway, Seals};
 use crate::http::{Connection, Credential, Edge, Limits, Origins, Parts, Way, routes};
 use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
-use crate::route::{CursorKey, Front};
+use crate::inspect::sanitize::Sanitizer;
+use crate::route::{CursorKey, Front, PinStore};
 use crate::telemetry::Metrics;
+use assembly::Filters;
 use listeners::Listeners;
 use registry::Registry;
 use std::net::SocketAddr;
@@ -61,6 +68,12 @@ pub enum StartError {
     /// The filters fail their own test.
     #[error("the filters cannot be used")]
     Inspect(#[from] crate::inspect::Error),
+    /// The sanitizer fails its own test.
+    #[error("the sanitizer cannot be used")]
+    Sanitize(#[from] crate::inspect::sanitize::Error),
+    /// The pins of definitions cannot be used.
+    #[error("the pins of definitions cannot be used")]
+    Pins(#[from] crate::route::PinError),
     /// A listener cannot be bound.
     #[error("cannot listen on {address}; choose another address in the configuration")]
     Bind {
@@ -153,6 +166,11 @@ impl App {
         let keys = keys::Keys::open(&config.data_dir)?;
         let tokens = Arc::new(Tokens::open(&config.data_dir, clock.clone())?);
         let inspector = Arc::new(Inspector::new(&config.inspect, keys.commitment())?);
+        let filters = Filters {
+            sanitizer: sanitizer(&config, keys.commitment())?,
+            pins: Arc::new(PinStore::open(&config.data_dir)?),
+            inspector,
+        };
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
         let anchors = anchors(&config, keys.origin()).await?;
         let bound = match doors {
@@ -166,9 +184,10 @@ impl App {
         let seals = Seals::new(keys.handles());
 
         let approvals = Arc::new(Approvals::open(&config.data_dir, keys.commitment(), clock.clone())?);
-        let (registry, rules) = Registry::start(&config, file, inspector, keys, (&tracker, &metrics)).await?;
+        let (registry, rules) = Registry::start(&config, file, filters, keys, (&tracker, &metrics)).await?;
         registry.keep(&rules)?;
         log.append(registry.opening_record()).await.map_err(StartError::Unrecorded)?;
+        registry.settle(&log).await?;
         let (notices, waiting) = tokio::sync::mpsc::channel(notices::WAITING);
         let courier =
             notices::Courier::new(&config.policies.notify, registry.http(), log.clone(), clock.clone())?;
@@ -287,6 +306,20 @@ async fn cancel_lapsed(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
 }
 
+/// The sanitizer, after its self-test under the common settings.
+fn sanitizer(config: &Config, key: &[u8]) -> Result<Arc<Sanitizer>, StartError> {
+    Ok(Arc::new(Sanitizer::new(&definitions::rules_of(config, None, None), key)?))
+}
+
+/// Filters that change nothing on disk.
+fn trial_filters(config: &Config) -> Result<Filters, StartError> {
+    Ok(Filters {
+        inspector: Arc::new(Inspector::new(&config.inspect, &[0; 32])?),
+        sanitizer: sanitizer(config, &[0; 32])?,
+        pins: Arc::new(PinStore::trial(&config.data_dir)?),
+    })
+}
+
 async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
         edge.sweep();
@@ -299,10 +332,10 @@ async fn sweep(edge: Arc<Edge>, stop: CancellationToken) {
 /// Returns every problem of the configuration and the policies.
 pub async fn survey(config: &Config) -> Result<crate::policy::Archive, StartError> {
     let tracker = TaskTracker::new();
-    let inspector = Arc::new(Inspector::new(&config.inspect, &[0; 32])?);
     let keys = keys::Keys::throwaway();
     let metrics = Metrics::new()?;
-    let (registry, rules) = Registry::start(config, None, inspector, keys, (&tracker, &metrics)).await?;
+    let (registry, rules) =
+        Registry::start(config, None, trial_filters(config)?, keys, (&tracker, &metrics)).await?;
     registry.stop();
     tracker.close();
     let _ = tokio::time::timeout(DRAIN, tracker.wait()).await;
@@ -315,10 +348,10 @@ pub async fn survey(config: &Config) -> Result<crate::policy::Archive, StartErro
 /// Returns every problem that would keep the gateway from starting, or a backend from being used.
 pub async fn trial(config: &Config) -> Result<Trial, StartError> {
     let tracker = TaskTracker::new();
-    let inspector = Arc::new(Inspector::new(&config.inspect, &[0; 32])?);
     let keys = keys::Keys::throwaway();
     let metrics = Metrics::new()?;
-    let (registry, _) = Registry::start(config, None, inspector, keys, (&tracker, &metrics)).await?;
+    let (registry, _) =
+        Registry::start(config, None, trial_filters(config)?, keys, (&tracker, &metrics)).await?;
     let trial = registry.trial();
     registry.stop();
     tracker.close();

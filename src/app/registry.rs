@@ -1,23 +1,24 @@
 //! Which rules are in force? Gathers configuration, policies and what backends list into the next set of
 //! rules; a set with any problem changes nothing.
 
+use super::StartError;
+use super::assembly::{Filters, InForce, Makings, Names, Next, assemble};
 use super::connect::{Channels, connect, http_client};
+use super::definitions::{self, Compiled, HeldTool, Settlement};
 use super::keys::Keys;
 use super::listeners::Certificates;
-use super::problems::{from_policy, problem};
+use super::problems::problem;
 use super::report::{BackendReport, Trial};
 use super::watch::Watch;
-use super::{StartError, backends};
-use crate::audit::{Draft, Kind};
+use crate::audit::{Draft, Kind, Log};
 use crate::config::{Config, Problem};
-use crate::gateway::{Gateway, Parts, Rules};
-use crate::inspect::{Direction, Filtered, Inspector, Subject};
-use crate::policy::{Changes, Policies, Store, StoreError};
-use crate::route::{Catalog, Source};
+use crate::gateway::{Gateway, Rules};
+use crate::inspect::Inspector;
+use crate::inspect::sanitize::Sanitizer;
+use crate::policy::{Changes, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::tls::ClientTls;
-use crate::upstream::{Event, Health, Listing, News, Upstream};
-use serde::Serialize;
+use crate::upstream::{Event, Health, News};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,30 +34,8 @@ const NOTICES: usize = 4096;
 /// News within this time are answered by one new set of rules.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// What rules are made from.
-#[derive(Debug, Clone)]
-struct Makings {
-    config: Config,
-    inspector: Arc<Inspector>,
-    upstreams: HashMap<String, Arc<Upstream>>,
-    known: HashMap<String, Known>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Known {
-    listing: Option<Arc<Listing>>,
-    down: Option<String>,
-}
-
-/// Digests of what is in force, as records of changes name them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InForce {
-    config: String,
-    entities: String,
-    policy_set: String,
-    ruleset: String,
-    schema: String,
-}
+/// How often it is looked whether somebody decided about a definition.
+const DECISIONS: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 struct State {
@@ -65,14 +44,9 @@ struct State {
     in_force: Option<InForce>,
     rejected: Option<String>,
     notes: Vec<String>,
-}
-
-/// Rules that are ready, and what they were made from.
-struct Next {
-    makings: Makings,
-    rules: Rules,
-    in_force: InForce,
-    notes: Vec<String>,
+    held: Vec<HeldTool>,
+    /// Changes of pins that the start still has to record.
+    unsettled: Option<Settlement>,
 }
 
 /// The one place that makes rules.
@@ -95,14 +69,19 @@ impl Registry {
     pub(super) async fn start(
         config: &Config,
         file: Option<PathBuf>,
-        inspector: Arc<Inspector>,
+        filters: Filters,
         keys: Keys,
         (tracker, metrics): (&TaskTracker, &Metrics),
     ) -> Result<(Arc<Self>, Rules), StartError> {
         let (events, mut news) = mpsc::unbounded_channel();
         let events = (events, broadcast::channel(NOTICES).0);
-        let mut makings =
-            Makings { config: config.clone(), inspector, upstreams: HashMap::new(), known: HashMap::new() };
+        let mut makings = Makings {
+            config: config.clone(),
+            filters,
+            compiled: Compiled::new(),
+            upstreams: HashMap::new(),
+            known: HashMap::new(),
+        };
         let http = http_client(&ClientTls::default())?;
         makings.upstreams = connect(config, &HashMap::new(), &http, tracker, &events)?;
         let waiting = makings.upstreams.values().map(|upstream| upstream.tried());
@@ -129,6 +108,8 @@ impl Registry {
                 in_force: Some(first.in_force),
                 rejected: None,
                 notes: first.notes,
+                held: first.held,
+                unsettled: Some(first.settlement),
             }),
             started: config.clone(),
             file,
@@ -170,6 +151,19 @@ impl Registry {
         Draft::new(Kind::PolicyChange).member("after", &self.lock().in_force).member("before", &none)
     }
 
+    /// Records what the start has found out about definitions, and keeps it.
+    pub(super) async fn settle(&self, log: &Log) -> Result<(), StartError> {
+        let (pins, settlement) = {
+            let mut state = self.lock();
+            (state.makings.filters.pins.clone(), state.unsettled.take().unwrap_or_default())
+        };
+        settlement.record(log).await.map_err(StartError::Unrecorded)?;
+        tokio::task::spawn_blocking(move || settlement.keep(&pins))
+            .await
+            .unwrap_or(Ok(()))
+            .map_err(StartError::Pins)
+    }
+
     /// Follows backends, files and signals until told to stop.
     pub(super) fn run(
         self: &Arc<Self>,
@@ -181,6 +175,8 @@ impl Registry {
         let Some(mut news) = news else { return };
         let registry = self.clone();
         let mut watch = registry.watch(&stop);
+        let mut look = tokio::time::interval(DECISIONS);
+        let mut decided = registry.decisions();
         self.tracker.spawn(async move {
             loop {
                 let why = tokio::select! {
@@ -201,6 +197,14 @@ impl Registry {
                         Kind::ConfigChange
                     }
                     () = registry.wanted.notified() => Kind::ConfigChange,
+                    _ = look.tick() => {
+                        let now = registry.decisions();
+                        if now == decided {
+                            continue;
+                        }
+                        decided = now;
+                        Kind::CatalogDrift
+                    }
                 };
                 registry.renew(&gateway, why).await;
                 if why == Kind::ConfigChange && registry.rejected().is_none() {
@@ -217,6 +221,12 @@ impl Registry {
 
     fn watch(&self, stop: &CancellationToken) -> Watch {
         Watch::begin(self.lock().makings.config.watched(), &self.tracker, stop)
+    }
+
+    /// A number that changes when somebody has decided about a definition.
+    fn decisions(&self) -> Option<i64> {
+        let pins = self.lock().makings.filters.pins.clone();
+        pins.version().ok()
     }
 
     /// Asks for a reload.
@@ -259,6 +269,21 @@ impl Registry {
                 return;
             }
         }
+        let pins = next.makings.filters.pins.clone();
+        let settled = match next.settlement.record(gateway.log()).await {
+            Ok(()) => {
+                let settlement = next.settlement;
+                let kept = tokio::task::spawn_blocking(move || settlement.keep(&pins)).await;
+                kept.unwrap_or(Ok(())).map_err(|e| e.to_string())
+            }
+            Err(e) => Err(e.to_string()),
+        };
+        if let Err(e) = settled {
+            next.makings.abandon(&self.lock().makings);
+            tracing::error!("changes of definitions cannot be recorded, the rules in force stay: {e}");
+            self.lock().rejected = Some(format!("changes of definitions cannot be recorded: {e}"));
+            return;
+        }
         gateway.adopt(next.rules);
         self.metrics.reloaded();
         let mut state = self.lock();
@@ -266,6 +291,7 @@ impl Registry {
         old.abandon(&state.makings);
         state.in_force = Some(next.in_force);
         state.notes = next.notes;
+        state.held = next.held;
         state.rejected = None;
     }
 
@@ -289,10 +315,17 @@ impl Registry {
         {
             let config = Config::load(file)?;
             if config.inspect != makings.config.inspect {
-                makings.inspector = Inspector::new(&config.inspect, self.keys.commitment())
+                makings.filters.inspector = Inspector::new(&config.inspect, self.keys.commitment())
                     .map(Arc::new)
                     .map_err(|e| vec![problem(file, e.to_string(), "see the section `inspect`")])?;
             }
+            if config.sanitize != makings.config.sanitize {
+                let rules = definitions::rules_of(&config, None, None);
+                makings.filters.sanitizer = Sanitizer::new(&rules, self.keys.commitment())
+                    .map(Arc::new)
+                    .map_err(|e| vec![problem(file, e.to_string(), "see the section `sanitize`")])?;
+            }
+            makings.compiled.clear();
             let connected = connect(&config, &makings.upstreams, &self.http, &self.tracker, &self.events);
             makings.upstreams = connected.map_err(|e| vec![problem(file, e.to_string(), "see `tls`")])?;
             let upstreams = &makings.upstreams;
@@ -338,99 +371,6 @@ impl Registry {
             let health = makings.upstreams.get(id.as_str()).map(|upstream| upstream.health());
             BackendReport::new(id.as_str(), health.unwrap_or(Health::Starting), listing)
         });
-        Trial { backends: backends.collect(), notes: state.notes.clone() }
+        Trial { backends: backends.collect(), held: state.held.clone(), notes: state.notes.clone() }
     }
-}
-
-impl Makings {
-    fn note(&mut self, event: Event) {
-        match event {
-            Event::Listed(server, listing) => {
-                self.known.insert(server, Known { listing: Some(listing), down: None });
-            }
-            Event::Down(server, why) => {
-                self.known.entry(server).or_default().down = Some(why.to_string());
-            }
-        }
-    }
-
-    /// Stops the backends that are not among the others'.
-    fn abandon(&self, others: &Self) {
-        for (id, upstream) in &self.upstreams {
-            if !others.upstreams.get(id).is_some_and(|other| Arc::ptr_eq(other, upstream)) {
-                upstream.stop();
-            }
-        }
-    }
-}
-
-/// Whether policies may name tools that are not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
-    /// A name that nobody lists is a mistake.
-    MustExist,
-    /// The policy waits until somebody lists it.
-    MayWait,
-}
-
-/// Makes rules; takes tens of milliseconds, so never on an async thread.
-fn assemble(makings: Makings, generation: u64, names: Names) -> Result<Next, Vec<Problem>> {
-    let config = &makings.config;
-    let enabled: Vec<_> = config.mcp_servers.iter().filter(|(_, server)| !server.disabled).collect();
-    let sources = enabled.iter().map(|(id, _)| {
-        let known = makings.known.get(id.as_str()).cloned().unwrap_or_default();
-        Source { server: id.as_str().to_owned(), listing: known.listing, down: known.down }
-    });
-    let inspector = makings.inspector.clone();
-    let catalog = Catalog::build(sources.collect(), &|definition| {
-        let subject = Subject {
-            call: uuid::Uuid::nil(),
-            direction: Direction::Response,
-            exempt: &["/name", "/uri", "/uriTemplate"],
-        };
-        inspector.filter(definition, &subject).map(Filtered::into_value).map_err(|e| e.to_string())
-    });
-    let mut models: Vec<_> =
-        enabled.iter().map(|(id, server)| backends::model(id.as_str(), server, &catalog)).collect();
-    if names == Names::MayWait {
-        for model in &mut models {
-            model.discovered = false;
-        }
-    }
-    let policies =
-        Policies::load(&config.policies, &models, Some(&backends::abilities(config, &makings.inspector)))
-            .map_err(|problems| problems.into_iter().map(from_policy).collect::<Vec<_>>())?;
-    let mut notes: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
-    notes.extend(catalog.problems.iter().cloned());
-    notes.extend(makings.inspector.warnings());
-    if policies.observing() {
-        notes.push("POLICY IS NOT ENFORCED: `policies.mode` is `observe`, denials are only recorded".into());
-    }
-    notes.extend(
-        enabled.iter().flat_map(|(id, server)| backends::idle_settings(id.as_str(), server, &catalog)),
-    );
-    for note in &notes {
-        tracing::warn!("{note}");
-    }
-    let digests = policies.digests();
-    let in_force = InForce {
-        config: config.digest().to_owned(),
-        entities: digests.entities.clone(),
-        policy_set: digests.policy_set.clone(),
-        ruleset: inspector.ruleset_digest().to_owned(),
-        schema: digests.schema.clone(),
-    };
-    let rules = Rules::new(
-        generation,
-        Parts {
-            policies,
-            inspector,
-            catalog,
-            upstreams: makings.upstreams.clone(),
-            page_size: config.limits.page_size,
-            call_timeout: config.limits.call_timeout(),
-            question_timeout: config.limits.question_timeout(),
-        },
-    );
-    Ok(Next { makings, rules, in_force, notes })
 }

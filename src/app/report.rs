@@ -1,11 +1,14 @@
 //! What `sealgate check` and `/readyz` say about backends.
 
+use super::HeldTool;
 use crate::upstream::{Health, Listing};
 use serde::Serialize;
 
 /// What a trial run found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
+    /// Tools that are held back until a person has looked at them.
+    pub held: Vec<HeldTool>,
     /// Each backend: up with its counts, or why not.
     pub backends: Vec<BackendReport>,
     /// What a person should look at.

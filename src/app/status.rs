@@ -28,6 +28,8 @@ pub struct Ready {
     pub backends: Vec<BackendReport>,
     /// Why the last change of configuration or policies was rejected, if it was.
     pub rejected_change: Option<String>,
+    /// Tools that are held back until a person has looked at them.
+    pub held: Vec<super::HeldTool>,
     /// What a person should look at.
     pub notes: Vec<String>,
     /// Open legacy sessions.
@@ -53,6 +55,7 @@ impl Status {
             log,
             backends: trial.backends,
             rejected_change: self.registry.rejected(),
+            held: trial.held,
             notes: trial.notes,
             sessions: self.edge.open_sessions(),
         }
@@ -69,6 +72,8 @@ impl Status {
         });
         self.metrics.policy_observes(self.gateway.rules().policies.observing());
         for backend in &ready.backends {
+            let held = ready.held.iter().filter(|tool| tool.server == backend.server).count();
+            self.metrics.held(&backend.server, held);
             match backend.state {
                 "up" => self.metrics.backend_is_up(&backend.server),
                 _ => self.metrics.backend_is_down(&backend.server),

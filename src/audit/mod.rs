@@ -14,6 +14,7 @@ mod reader;
 mod receipt;
 mod record;
 mod sealer;
+mod seen;
 mod spool;
 mod store;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use payload::{Body, Erasure, Hold, Payload, Payloads, Role, Selector};
 pub use reader::{Entry, Reader};
 pub use receipt::{Evidence, Receipt};
 pub use record::{Draft, Kind};
+pub use seen::{Sighting, Sightings, seen};
 pub use spool::Outcome;
 pub use store::OpenError;
 pub use verify::{Break, Head, Verdict, verify, verify_against, verify_ndjson};

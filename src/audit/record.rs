@@ -72,6 +72,18 @@ kinds! {
     CatalogDrift = "catalog.drift", 22;
     /// A key was replaced.
     KeyRotate = "key.rotate", 23;
+    /// A tool was seen first and accepted.
+    DefinitionPin = "definition.pin", 24;
+    /// A tool was seen and held back.
+    DefinitionQuarantine = "definition.quarantine", 25;
+    /// A tool's definition differs from the approved one.
+    DefinitionDrift = "definition.drift", 26;
+    /// A person approved a tool's definition.
+    DefinitionApprove = "definition.approve", 27;
+    /// A person refused a tool's definition.
+    DefinitionReject = "definition.reject", 28;
+    /// A tool's definition is again the approved one.
+    DefinitionRestore = "definition.restore", 29;
     /// Somebody searched the log.
     AuditQuery = "audit.query", 30;
     /// Somebody exported a part of it.

@@ -67,6 +67,16 @@ fn text(trial: &Trial) -> String {
             ),
         };
     }
+    for tool in &trial.held {
+        let _ = writeln!(
+            out,
+            "held    {} {}: {} {}",
+            tool.server,
+            tool.tool,
+            tool.state,
+            tool.reasons.join(", ")
+        );
+    }
     for note in &trial.notes {
         let _ = writeln!(out, "note    {note}");
     }

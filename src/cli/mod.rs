@@ -3,11 +3,13 @@
 mod approval;
 mod audit;
 mod check;
+mod find_value;
 mod inspect;
 mod output;
 mod policy;
 mod quickstart;
 mod serve;
+mod server;
 mod status;
 mod stdio;
 mod token;
@@ -44,6 +46,9 @@ enum Verb {
     /// Make, list and revoke bearer tokens.
     #[command(subcommand)]
     Token(token::Verb),
+    /// See which tools are pinned or held back, and approve or reject their definitions.
+    #[command(subcommand)]
+    Server(server::Verb),
     /// Verify and read the audit log.
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -113,6 +118,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Check(options) => check::run(&options),
         Verb::Stdio(options) => stdio::run(&options),
         Verb::Token(verb) => token::run(&verb),
+        Verb::Server(verb) => server::run(&verb),
         Verb::Audit(verb) => audit::run(&verb),
         Verb::Inspect(options) => inspect::run(&options),
         Verb::Approval(verb) => approval::run(&verb),

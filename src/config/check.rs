@@ -183,6 +183,12 @@ impl<'a> Checker<'a> {
                 );
             }
         }
+        for (tool, settings) in &entry.tools {
+            for pointer in settings.arguments.keys().filter(|pointer| !pointer.starts_with('/')) {
+                let path = ["mcpServers", id, "tools", tool, "arguments", pointer];
+                self.wrong(&path, "not a JSON pointer", "begin with `/`: `/url`, `/files/*/path`");
+            }
+        }
         let transport = self.transport(id, entry);
         Some((parsed?, transport?))
     }

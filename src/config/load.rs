@@ -196,6 +196,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         limits: file.limits,
         policies: file.policies,
         inspect: file.inspect,
+        sanitize: file.sanitize,
         audit: file.audit,
         telemetry: file.telemetry,
         mcp_servers,

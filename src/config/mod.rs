@@ -61,6 +61,8 @@ pub struct Config {
     pub policies: policy::Config,
     /// What is looked for in arguments and results.
     pub inspect: inspect::Config,
+    /// What is done about hidden text, instructions, links and dangerous arguments.
+    pub sanitize: inspect::sanitize::Config,
     /// How the log is kept.
     pub audit: audit::Config,
     /// Traces and log output.

@@ -37,6 +37,8 @@ pub(super) struct File {
     pub(super) policies: policy::Config,
     /// What is looked for in arguments and results.
     pub(super) inspect: inspect::Config,
+    /// What is done about hidden text, instructions, links and dangerous arguments.
+    pub(super) sanitize: inspect::sanitize::Config,
     /// How the log is kept.
     pub(super) audit: audit::Config,
     /// Traces and log output.
@@ -65,6 +67,7 @@ impl Default for File {
             limits: Limits::default(),
             policies: policy::Config::default(),
             inspect: inspect::Config::default(),
+            sanitize: inspect::sanitize::Config::default(),
             audit: audit::Config::default(),
             telemetry: telemetry::Config::default(),
             include: Vec::new(),

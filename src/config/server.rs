@@ -11,6 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::tls::BackendTls;
+use crate::inspect::sanitize::{self, Semantic};
 use crate::secret::Secret;
 use crate::tls::ClientTls;
 
@@ -96,6 +97,11 @@ pub struct ToolSettings {
     pub labels: Vec<String>,
     /// Groups that policies name.
     pub groups: Vec<String>,
+    /// What arguments are, by JSON pointer (`*` for any one segment): `url`, `path`, `id`, `token`, `shell`.
+    #[schemars(with = "std::collections::BTreeMap<String, Semantic>")]
+    pub arguments: IndexMap<String, Semantic>,
+    /// Over the server's and the common section `sanitize`.
+    pub sanitize: sanitize::Config,
 }
 
 /// How a client file names a transport.
@@ -168,6 +174,8 @@ pub(super) struct ServerEntry {
     /// What we say about its tools, by the backend's own name of the tool.
     #[schemars(with = "std::collections::BTreeMap<String, ToolSettings>")]
     pub(super) tools: IndexMap<String, ToolSettings>,
+    /// Over the common section `sanitize`.
+    pub(super) sanitize: sanitize::Config,
 }
 
 /// For the schema: the spellings of `type`.
@@ -215,6 +223,7 @@ impl Default for ServerEntry {
             groups: Vec::new(),
             disabled: false,
             tools: IndexMap::new(),
+            sanitize: sanitize::Config::default(),
         }
     }
 }
@@ -310,6 +319,8 @@ pub struct Server {
     pub disabled: bool,
     /// What we say about its tools, by the backend's own name of the tool.
     pub tools: IndexMap<String, ToolSettings>,
+    /// Over the common section `sanitize`.
+    pub sanitize: sanitize::Config,
 }
 
 impl ServerEntry {
@@ -330,6 +341,7 @@ impl ServerEntry {
             groups: self.groups,
             disabled: self.disabled,
             tools: self.tools,
+            sanitize: self.sanitize,
         }
     }
 }

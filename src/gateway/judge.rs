@@ -1,5 +1,6 @@
 //! Judging a call: a pure function of the rules, the caller and the call.
 
+use super::checks::Said;
 use super::duties::Met;
 use super::seals::Seals;
 use super::state::{self, Resume};
@@ -9,7 +10,7 @@ use crate::identity::Caller;
 use crate::inspect::{Direction, Filtered, Finding, Route, Subject};
 use crate::mcp::{Edit, Era, Kind as Answerer, Object, quote};
 use crate::policy::{Asked, Circumstances, Denial, Item, Obligations, Permit, Question};
-use crate::route::{Found, Front, Resolved, Target};
+use crate::route::{Found, Front, Held, Resolved, Target};
 use crate::upstream::{ClearedCall, Destination, Hop};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -129,11 +130,19 @@ fn forward(
         return Err(Refusal::Blocked("the URI holds personal or secret data".into()));
     }
     let resume = resume(seals, caller, call, (&found.server, &params))?;
+    let arguments = params.get("arguments").unwrap_or_default();
+    let said = match &found.target {
+        // What follows a task names its tool, but carries none of its arguments.
+        Target::Tool(_) if call.method == crate::mcp::Method::ToolsCall => {
+            rules.checks.of(Some(&found.target), &found.server).arguments(&rules.sanitizer, arguments)
+        }
+        _ => Said::default(),
+    };
+    judgement.findings.extend(said.judged.findings());
     let mut kinds: Vec<&str> = judgement.findings.iter().map(|f| f.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let circumstances = circumstances(call);
-    let arguments = params.get("arguments").unwrap_or_default();
     let named = match &found.target {
         Target::Prompt(_) => named_arguments(arguments),
         _ => Vec::new(),
@@ -144,6 +153,7 @@ fn forward(
     match rules.policies.authorize(caller, &question) {
         Ok(permit) => {
             // After policy: before it, the answer would tell that the tool exists.
+            stands(&found, said)?;
             if let (Some(mirrored), Some(given)) = (&found.mirrored, &call.param_headers) {
                 mirrored.check(arguments, given).map_err(Refusal::HeaderMismatch)?;
             }
@@ -203,6 +213,19 @@ fn resume(
         return Err(Refusal::InvalidParams(format!("`params.inputResponses` must answer `{key}`")));
     }
     Ok(Some(resume))
+}
+
+/// Whether the tool may be used, and with these arguments.
+fn stands(found: &Found, said: Said) -> Result<(), Refusal> {
+    match found.held {
+        Some(Held::Drifted) => return Err(Refusal::Held("drifted")),
+        Some(Held::Quarantined) => return Err(Refusal::Held("quarantined")),
+        None => {}
+    }
+    if let Some(why) = said.judged.refusal() {
+        return Err(Refusal::Blocked(why));
+    }
+    said.misfit.map_or(Ok(()), |misfit| Err(Refusal::InvalidParams(misfit)))
 }
 
 /// Arguments of a prompt: names and string values (MCP, `GetPromptRequest`).

@@ -83,7 +83,8 @@ fn build(cursors: &CursorKey, rules: &Rules, caller: &Caller, call: &Call, at: (
             Front::All => true,
             Front::Server(id) => *entry.server == **id,
         };
-        here && catalog.is_up(&entry.server)
+        here && entry.held.is_none()
+            && catalog.is_up(&entry.server)
             && rules.policies.may_list(caller, &circumstances, item(call.method, entry))
     });
     let mut out = format!("{{\"{member}\":[");
@@ -213,7 +214,8 @@ fn capabilities(rules: &Rules, call: &Call) -> String {
 fn instructions(rules: &Rules, call: &Call, out: &mut String) {
     let mut text = String::new();
     for source in &rules.catalog.sources {
-        let here = matches!(&call.front, Front::All) || call.front == Front::Server(source.server.clone());
+        let here = !source.silenced
+            && (matches!(&call.front, Front::All) || call.front == Front::Server(source.server.clone()));
         let Some(own) = source.listing.as_ref().and_then(|l| l.instructions.as_deref()).filter(|_| here)
         else {
             continue;
@@ -255,6 +257,7 @@ pub(super) fn views(rules: &Rules, caller: &Caller, front: &Front) -> Views {
             for entry in shelf.values() {
                 let here = matches!(front, Front::All) || *front == Front::Server(entry.server.to_string());
                 if here
+                    && entry.held.is_none()
                     && rules.catalog.is_up(&entry.server)
                     && rules.policies.may_list(caller, &circumstances, item(*method, entry))
                 {

@@ -1,6 +1,8 @@
 //! What happens to a call? The trunk: judge it, record the decision, send it, seal the outcome.
 
 mod call;
+mod checks;
+mod cleaning;
 mod duties;
 mod era;
 mod facts;
@@ -25,6 +27,7 @@ mod tasks;
 mod watch;
 
 pub use call::{Call, Client, SessionFacts, Trace};
+pub use checks::{Check, Checks};
 pub use duties::{Duties, JUSTIFICATION, Notice, TAKES_AWAY};
 pub use fold::{Fold, Unheard};
 pub use listen::Followed;

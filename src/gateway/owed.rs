@@ -53,6 +53,8 @@ pub(super) struct Tally {
     pub frames: u64,
     pub bytes: u64,
     pub findings: Vec<Finding>,
+    /// Types of the signs in the result, for the second decision.
+    pub signs: Vec<&'static str>,
     /// Whether policy wants the result to be kept.
     pub keep_response: bool,
 }

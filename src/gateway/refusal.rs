@@ -43,6 +43,9 @@ pub enum Refusal {
     /// Inspection refused the request or the result.
     #[error("{0}")]
     Blocked(String),
+    /// The tool's definition is not the approved one, or waits for approval.
+    #[error("{0}")]
+    Held(&'static str),
     /// The backend gave no usable answer.
     #[error(transparent)]
     Upstream(#[from] upstream::Error),
@@ -103,6 +106,7 @@ impl Refusal {
             Self::BadCursor => (codes::INVALID_PARAMS, 200, "bad_cursor", "invalid cursor"),
             Self::BadState => (codes::INVALID_PARAMS, 200, "bad_state", "invalid request state"),
             Self::Blocked(_) => (8002, 200, "blocked", "blocked by inspection"),
+            Self::Held(reason) => (8003, 200, *reason, "the tool's definition waits for approval"),
             Self::Upstream(upstream::Error::Timeout) => {
                 (8004, 200, "upstream_timeout", "the server did not answer in time")
             }
@@ -162,6 +166,8 @@ impl Refusal {
             Self::HeaderMismatch("mcp-param-region".into()),
             Self::BadCursor,
             Self::Blocked("too deep".into()),
+            Self::Held("drifted"),
+            Self::Held("quarantined"),
             Self::Upstream(upstream::Error::Timeout),
             Self::Upstream(upstream::Error::Busy),
             Self::Upstream(upstream::Error::Closed),

@@ -28,6 +28,7 @@ impl Owed {
             None => return Err(Refusal::Internal),
         };
         let mut kinds: Vec<&str> = result.findings().iter().map(|f| f.kind).collect();
+        kinds.extend_from_slice(&self.tally.signs);
         kinds.sort_unstable();
         kinds.dedup();
         let bytes = result.value().len() as u64;
@@ -47,7 +48,8 @@ impl Owed {
     /// session now knows.
     fn honour(&mut self, of_result: Option<&Obligations>, result: &Filtered<String>) -> Result<(), Refusal> {
         let facts = &self.facts;
-        let kinds = || result.findings().iter().map(|finding| finding.kind);
+        let signs = self.tally.signs.clone();
+        let kinds = || result.findings().iter().map(|finding| finding.kind).chain(signs.iter().copied());
         for wanted in [facts.wanted.as_deref(), of_result].into_iter().flatten() {
             duties::within(wanted, result.value().len(), result.findings())?;
             if wanted.audit == Some(Capture::RequestResponse) {

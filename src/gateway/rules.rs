@@ -1,5 +1,7 @@
 //! The rules of one moment, as one immutable value. A change builds the whole next one.
 
+use super::Checks;
+use crate::inspect::sanitize::Sanitizer;
 use crate::inspect::{Filtered, Inspector};
 use crate::policy::Policies;
 use crate::route::Catalog;
@@ -20,6 +22,10 @@ pub struct Rules {
     pub policies: Policies,
     /// What may be in it.
     pub inspector: Arc<Inspector>,
+    /// What a model must not be told, and a server not be asked.
+    pub sanitizer: Arc<Sanitizer>,
+    /// What is declared of each tool.
+    pub checks: Checks,
     /// What exists.
     pub catalog: Catalog,
     /// How to reach it, by server id.
@@ -59,6 +65,10 @@ pub struct Parts {
     pub policies: Policies,
     /// What may be in it.
     pub inspector: Arc<Inspector>,
+    /// What a model must not be told, and a server not be asked.
+    pub sanitizer: Arc<Sanitizer>,
+    /// What is declared of each tool.
+    pub checks: Checks,
     /// What exists.
     pub catalog: Catalog,
     /// How to reach it.
@@ -74,12 +84,23 @@ pub struct Parts {
 impl Rules {
     /// Joins the parts.
     pub fn new(generation: u64, parts: Parts) -> Self {
-        let Parts { policies, inspector, catalog, upstreams, page_size, call_timeout, question_timeout } =
-            parts;
+        let Parts {
+            policies,
+            inspector,
+            sanitizer,
+            checks,
+            catalog,
+            upstreams,
+            page_size,
+            call_timeout,
+            question_timeout,
+        } = parts;
         Self {
             generation,
             policies,
             inspector,
+            sanitizer,
+            checks,
             catalog,
             upstreams,
             page_size,

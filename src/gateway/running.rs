@@ -241,6 +241,7 @@ impl Running {
     }
 
     pub(super) fn filter(&mut self, raw: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
+        let raw = self.owed.cleaned(raw)?;
         let subject = Subject { call: self.owed.facts.call, direction: Direction::Response, exempt };
         self.owed.tally.bytes += raw.len() as u64;
         let (facts, catalog) = (&self.owed.facts, &self.owed.rules.catalog);
@@ -315,6 +316,10 @@ impl Running {
         }
         let is_error = facts.method == Method::ToolsCall
             && Object::parse(&text).is_some_and(|r| r.get("isError") == Some("true"));
+        self.owed.tally.signs.clear();
+        if !is_error {
+            self.owed.structured(&text)?;
+        }
         let filtered = self.filter(text, if handle { &["/taskId"] } else { &[] })?;
         self.owed.release(&filtered, is_error)?;
         Ok((if is_error { Status::ToolError } else { Status::Ok }, filtered))

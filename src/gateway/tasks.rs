@@ -61,6 +61,7 @@ pub(super) fn resolve(
         target: Target::Tool(handle.tool),
         rewrite: Some(("taskId", quote(&handle.task))),
         own: handle.task,
+        held: None,
         mirrored: None,
     })
 }

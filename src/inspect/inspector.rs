@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::examined::{Examined, Shape, Spot};
 use super::filtered::Filtered;
 use super::found::{Around, Effort, Evidence};
-use super::ledger::{Ledger, hex};
+use super::ledger::{Ledger, commitment, hex};
 use super::operators::Operators;
 use super::pass::{Named, Pass, Sighting, apply};
 use super::place::Place;
@@ -224,6 +224,18 @@ impl Inspector {
             }
         }
         Err(Blocked::NotSettled { rounds: ROUNDS })
+    }
+
+    /// The commitments that findings of this value carry: one for each detector, canonical as it writes values, and
+    /// those of [`sanitize`](super::sanitize), which commit to the text as it stands.
+    pub fn commitments(&self, value: &str) -> Vec<String> {
+        let detectors = self.engine.rules().iter().map(|rule| (rule.kind, rule.canonical.of(value)));
+        let signs = super::sanitize::KINDS.iter().map(|kind| (*kind, value.to_owned()));
+        let mut all: Vec<String> =
+            detectors.chain(signs).map(|(kind, canonical)| commitment(&self.key, kind, &canonical)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     fn pass<'p>(&'p self, direction: Direction, of: &'p [Operator], bytes: usize) -> Pass<'p, 'p> {

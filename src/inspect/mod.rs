@@ -38,6 +38,7 @@ mod place;
 mod pointer;
 mod rules;
 mod sample;
+pub mod sanitize;
 mod scanners;
 mod seam;
 mod selection;

@@ -1,6 +1,6 @@
 //! All that all backends offer, under the names that agents see.
 
-use super::{exposed_name, exposed_uri};
+use super::{Held, exposed_name, exposed_uri};
 use crate::mcp::{Edit, Object, ParamHeaders, quote};
 use crate::upstream::Listing;
 use indexmap::IndexMap;
@@ -17,6 +17,8 @@ pub struct Source {
     pub listing: Option<Arc<Listing>>,
     /// Why it cannot be called now, if so.
     pub down: Option<String>,
+    /// What it tells models of itself must not be passed on.
+    pub silenced: bool,
 }
 
 /// A listed tool, prompt, resource or template.
@@ -34,6 +36,10 @@ pub struct Entry {
     pub own_definition: String,
     /// The parameters of a tool that are mirrored in headers, if there are any.
     pub mirrored: Option<Arc<ParamHeaders>>,
+    /// Why it must not be used now. It is shown to nobody; policies still know it.
+    pub held: Option<Held>,
+    /// Whether its definition is the approved one.
+    pub pinned: bool,
 }
 
 /// The catalog of one moment. Never changed: a change makes the next one.
@@ -53,20 +59,50 @@ pub struct Catalog {
     pub problems: Vec<String>,
 }
 
-/// Cleans a definition before it is shown: it is content like any other.
-pub type Clean<'c> = dyn Fn(String) -> Result<String, String> + 'c;
+/// One entry of a list, as its server gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct Offered<'a> {
+    /// The server's id.
+    pub server: &'a str,
+    /// Its own name, URI or template.
+    pub own: &'a str,
+    /// Whether it is a tool.
+    pub is_tool: bool,
+    /// The raw definition.
+    pub raw: &'a str,
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone, Default)]
+pub struct Admission {
+    /// Why it must not be used now.
+    pub held: Option<Held>,
+    /// The definition to go on with instead.
+    pub instead: Option<String>,
+    /// Whether its definition is the approved one.
+    pub pinned: bool,
+}
+
+/// Decides about definitions before they are shown.
+pub trait Gatekeeper {
+    /// Cleans a definition: it is content like any other. An error leaves it out and is reported.
+    fn clean(&self, definition: String) -> Result<String, String>;
+
+    /// Decides whether an entry may be used. An error leaves it out and is reported.
+    fn admit(&self, offered: Offered<'_>) -> Result<Admission, String>;
+}
 
 impl Catalog {
-    /// Builds the catalog. `clean` filters each definition; one that it refuses is left out and reported.
-    pub fn build(sources: Vec<Source>, clean: &Clean<'_>) -> Self {
+    /// Builds the catalog; what the gatekeeper refuses is left out and reported.
+    pub fn build(sources: Vec<Source>, keeper: &dyn Gatekeeper) -> Self {
         let mut catalog = Self::default();
         for source in &sources {
             let Some(listing) = &source.listing else { continue };
             let server: Arc<str> = source.server.as_str().into();
-            catalog.add(Shelf::Tools, &server, &listing.tools, clean);
-            catalog.add(Shelf::Prompts, &server, &listing.prompts, clean);
-            catalog.add(Shelf::Resources, &server, &listing.resources, clean);
-            catalog.add(Shelf::Templates, &server, &listing.templates, clean);
+            catalog.add(Shelf::Tools, &server, &listing.tools, keeper);
+            catalog.add(Shelf::Prompts, &server, &listing.prompts, keeper);
+            catalog.add(Shelf::Resources, &server, &listing.resources, keeper);
+            catalog.add(Shelf::Templates, &server, &listing.templates, keeper);
         }
         catalog.sources = sources;
         catalog
@@ -82,7 +118,7 @@ impl Catalog {
         self.sources.iter().find(|s| s.server == server)
     }
 
-    fn add(&mut self, shelf: Shelf, server: &Arc<str>, raw: &[String], clean: &Clean<'_>) {
+    fn add(&mut self, shelf: Shelf, server: &Arc<str>, raw: &[String], keeper: &dyn Gatekeeper) {
         let mut counts: HashMap<String, usize> = HashMap::new();
         for item in raw {
             if let Some(key) = Object::parse(item).and_then(|o| o.str(shelf.key()).map(Cow::into_owned)) {
@@ -90,7 +126,7 @@ impl Catalog {
             }
         }
         for item in raw {
-            match entry(shelf, server, item, clean) {
+            match entry(shelf, server, item, keeper) {
                 Err(why) => self.problems.push(format!("{server}: {why}")),
                 // Two of one name cannot both be meant: neither is shown.
                 Ok(entry) if counts.get(&entry.own).is_some_and(|n| *n > 1) => {
@@ -140,7 +176,7 @@ impl Shelf {
     }
 }
 
-fn entry(shelf: Shelf, server: &Arc<str>, raw: &str, clean: &Clean<'_>) -> Result<Entry, String> {
+fn entry(shelf: Shelf, server: &Arc<str>, raw: &str, keeper: &dyn Gatekeeper) -> Result<Entry, String> {
     let key = shelf.key();
     let object = Object::parse(raw).ok_or("an entry is not an object")?;
     let own = object.str(key).ok_or_else(|| format!("an entry has no `{key}`"))?.into_owned();
@@ -149,13 +185,17 @@ fn entry(shelf: Shelf, server: &Arc<str>, raw: &str, clean: &Clean<'_>) -> Resul
         Shelf::Resources | Shelf::Templates => exposed_uri(server, &own),
     };
     // A client must not be shown a tool whose annotations are invalid (MCP 2026-07-28, "Schema Extension").
+    let offered = Offered { server, own: &own, is_tool: matches!(shelf, Shelf::Tools), raw };
+    let Admission { held, instead, pinned } =
+        keeper.admit(offered).map_err(|why| format!("`{own}`: {why}"))?;
+    let raw = instead.as_deref().unwrap_or(raw);
     let mirrored = match shelf {
         Shelf::Tools => ParamHeaders::of(raw).map_err(|why| format!("`{own}`: {why}: not shown"))?,
         _ => ParamHeaders::default(),
     };
     let mirrored = (!mirrored.is_empty()).then(|| Arc::new(mirrored));
-    let own_definition = clean(raw.to_owned()).map_err(|why| format!("`{own}`: {why}"))?;
+    let own_definition = keeper.clean(raw.to_owned()).map_err(|why| format!("`{own}`: {why}"))?;
     let definition = Edit::of(&own_definition).ok_or("an entry is not an object")?;
     let definition = definition.set(key, quote(&shown)).finish();
-    Ok(Entry { server: server.clone(), own, shown, definition, own_definition, mirrored })
+    Ok(Entry { server: server.clone(), own, shown, definition, own_definition, mirrored, held, pinned })
 }

@@ -1,6 +1,6 @@
 //! From what an agent names to the backend that owns it: by the catalog's map, never by guessing.
 
-use super::{Catalog, split_uri};
+use super::{Catalog, Held, split_uri};
 use crate::mcp::{Method, Object, ParamHeaders, quote};
 use std::sync::Arc;
 
@@ -52,6 +52,8 @@ pub struct Found {
     pub rewrite: Option<(&'static str, String)>,
     /// The parameters of a tool that are mirrored in headers, if there are any.
     pub mirrored: Option<Arc<ParamHeaders>>,
+    /// Why it must not be used now.
+    pub held: Option<Held>,
 }
 
 /// The outcome of a look-up.
@@ -129,6 +131,7 @@ impl Catalog {
             own: entry.own.clone(),
             rewrite: (*front == Front::All).then_some((member, raw)),
             mirrored: entry.mirrored.clone(),
+            held: entry.held,
         })
     }
 
@@ -156,6 +159,7 @@ impl Catalog {
             own: own.to_owned(),
             rewrite: (*front == Front::All).then(|| (member, raw(own))),
             mirrored: None,
+            held: None,
         })
     }
 }

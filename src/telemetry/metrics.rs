@@ -204,6 +204,13 @@ impl Metrics {
         self.inner.policy_observe.set(f64::from(u8::from(observes)));
     }
 
+    /// So many tools of a backend are held back.
+    pub fn held(&self, server: &str, tools: usize) {
+        let key = Key::from_parts("sealgate_tools_held", vec![Label::new("server", server.to_owned())]);
+        let tools = u32::try_from(tools).unwrap_or(u32::MAX);
+        self.inner.recorder.register_gauge(&key, &META).set(f64::from(tools));
+    }
+
     /// A new configuration is in force.
     pub fn reloaded(&self) {
         self.inner.reloads_ok.increment(1);
@@ -312,6 +319,7 @@ fn describe(recorder: &PrometheusRecorder) {
     for (name, text) in [
         ("sealgate_audit_writable", "Whether the log can be written."),
         ("sealgate_backend_up", "Whether a backend answers."),
+        ("sealgate_tools_held", "Tools that are held back until their definition is approved."),
         ("sealgate_build_info", "The version that runs."),
         ("sealgate_policy_observe", "Whether denials are only observed, not enforced."),
     ] {

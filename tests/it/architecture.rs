@@ -19,6 +19,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "identity",
             "inspect",
             "policy",
+            "route",
             "secret",
             "stdio",
             "telemetry",
@@ -173,7 +174,8 @@ fn architecture_names_every_room() {
 fn dependencies_stay_within_their_budget() {
     let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
     let crates = lock.matches("[[package]]").count();
-    assert!(crates <= 460, "{crates} crates in Cargo.lock: what is the new one worth?");
+    // 450 before: `jsonschema` and what it needs; a schema validator of our own would be the worse bargain.
+    assert!(crates <= 480, "{crates} crates in Cargo.lock: what is the new one worth?");
     for banned in ["openssl-sys", "native-tls", "serde_yaml"] {
         assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "{banned}");
     }

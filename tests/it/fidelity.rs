@@ -49,8 +49,8 @@ async fn rig() -> Rig {
             stdio(Speaks::Legacy, &old),
             stdio(Speaks::Modern, &new),
         ),
-        // The receipt is what the gateway itself adds to a result.
-        "audit: { receipts: none }",
+        // The receipt is what the gateway itself adds to a result; control characters are among what must arrive here.
+        "audit: { receipts: none }\nsanitize: { results: { hidden: off } }",
         PERMIT_ALL,
     );
     let token = site.token("alice", "employee");

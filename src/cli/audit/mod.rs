@@ -16,6 +16,8 @@ pub(super) enum Verb {
     /// Check every record, link, derived column, checkpoint and tile. Exit code 0: whole; 1: tampered with; 2: cannot
     /// decide; 4: rolled back.
     Verify(verify::Options),
+    /// Ask whether a value was ever seen, and where: from commitments alone, the value on standard input.
+    FindValue(super::find_value::Options),
     /// Print the newest records, one JSON document a line, as exact bytes.
     Tail(read::Tail),
     /// Print records by number or call, with what was said.
@@ -47,6 +49,7 @@ pub(super) enum Verb {
 pub(super) fn run(verb: &Verb) -> Done {
     match verb {
         Verb::Verify(options) => verify::run(options),
+        Verb::FindValue(options) => super::find_value::run(options),
         Verb::Tail(options) => read::tail(options),
         Verb::Show(options) => read::show(options),
         Verb::Proof(options) => prove::proof(options),

@@ -3,6 +3,7 @@
 mod answer;
 mod input;
 mod progress;
+mod verdicts;
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -46,6 +47,14 @@ pub(super) struct Options {
     /// Print the cleaned values instead of the findings.
     #[arg(long)]
     redact: bool,
+    /// Judge tool definitions: a result of `tools/list`, an array, or JSON Lines of one definition each. Output is
+    /// `{"id", "tool", "verdict", "reasons"}` with verdict `block`, `flag` or `none`.
+    #[arg(long, conflicts_with_all = ["redact", "arguments"])]
+    definitions: bool,
+    /// Judge calls: JSON Lines of `{"id", "tool"?, "schema"?, "arguments", "semantics"?}`, where `semantics` maps
+    /// JSON pointers to `url`, `path`, `id`, `token`, `shell` or `{"path": {"root": …}}`.
+    #[arg(long, conflicts_with = "redact")]
+    arguments: bool,
 }
 
 /// A direction as it is typed.
@@ -65,6 +74,9 @@ struct Tally {
 }
 
 pub(super) fn run(options: &Options) -> Done {
+    if options.definitions || options.arguments {
+        return verdicts::run(options);
+    }
     let inspector = inspector(options)?;
     let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     let mut progress = Progress::new();

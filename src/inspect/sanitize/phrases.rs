@@ -1,0 +1,270 @@
+//! Phrases that speak to the model instead of describing: leads in one automaton, each with patterns that look at a
+//! bounded window behind it.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::sanitizer::Error;
+
+/// What a phrase is after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// Sets earlier instructions aside.
+    Override,
+    /// Keeps something from the user.
+    Conceal,
+    /// Wants to come before everything else.
+    Order,
+    /// Gives orders to the model.
+    Model,
+    /// Threatens or presses.
+    Pressure,
+    /// Does away with confirmations.
+    Confirm,
+    /// Names files or values that are secret.
+    Sensitive,
+    /// Sends data out.
+    Exfil,
+    /// Wants the conversation or the system prompt.
+    Conversation,
+    /// Carries data in a parameter.
+    Smuggle,
+    /// Bends the use of other tools.
+    Redirect,
+    /// Runs something.
+    Exec,
+    /// Looks like the markup of a prompt.
+    Markup,
+}
+
+impl Class {
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::Override => "sets earlier instructions aside",
+            Self::Conceal => "keeps something from the user",
+            Self::Order => "wants to come before other tools",
+            Self::Model => "gives orders to the model",
+            Self::Pressure => "presses the model",
+            Self::Confirm => "does away with confirmations",
+            Self::Sensitive => "asks for secret files or values",
+            Self::Exfil => "sends data to an address",
+            Self::Conversation => "asks for the conversation or the system prompt",
+            Self::Smuggle => "carries data in a parameter",
+            Self::Redirect => "bends the use of other tools",
+            Self::Exec => "runs commands",
+            Self::Markup => "looks like the markup of a prompt",
+        }
+    }
+}
+
+/// A phrase that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sign {
+    pub class: Class,
+    /// 1: odd; 2: enough by itself.
+    pub weight: u8,
+    pub at: usize,
+}
+
+struct Rule {
+    class: Class,
+    weight: u8,
+    leads: &'static [&'static str],
+    pattern: &'static str,
+}
+
+/// Bytes behind a lead that its patterns see.
+const WINDOW: usize = 320;
+/// Signs of one text after which nothing more is looked for.
+const SIGNS: usize = 64;
+
+// In patterns, `~` stands for what separates words and `@` for a word with what follows it (an at sign is `\x40`).
+const SEPARATOR: &str = "(?:[^A-Za-z0-9]{1,8})";
+const WORD: &str = "(?:[A-Za-z0-9'_.-]{1,24}[^A-Za-z0-9]{1,8})";
+
+#[rustfmt::skip]
+const NOT: &[&str] = &[
+    "do not",
+    "don't",
+    "don\u{2019}t",
+    "dont",
+    "never",
+    "must not",
+    "mustn",
+    "should not",
+    "shouldn",
+    "avoid",
+    "without",
+    "refrain",
+    "not to",
+    "no need to",
+    "need not",
+    "cannot",
+    "under no circumstances",
+];
+
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    rule(Class::Override, 2, &["ignore", "disregard", "forget", "override", "overrule", "bypass", "neglect", "discard"], r"^\w+(?:ing|s)?~@{0,3}?(?:previous|prior|above|earlier|preceding|your|system|developer|original|initial|safety|existing|former|all other)~@{0,3}?(?:instruction|prompt|rule|guideline|direction|constraint|guardrail|polic|restriction|directive|training|message|context)"),
+    rule(Class::Override, 2, &["ignore", "disregard", "forget"], r"^\w+~(?:(?:all|any|every|everything|anything|what)~){1,2}(?:of~)?(?:the~|your~|my~)?(?:instructions?|above|before|prior|previous|earlier|you~(?:were|have~been|know))\b"),
+    rule(Class::Override, 2, &["new instruction", "updated instruction", "real instruction", "actual instruction", "secret instruction", "hidden instruction", "system override", "instructions override"], r"^[a-z]+~(?:instructions?|override)(?:~(?:for|to)~@{0,2}(?:ai|assistant|model|llm|agent))?\s{0,4}(?:[:-]|\u{2014})"),
+    rule(Class::Override, 2, &["you are now", "you're now"], r"^you.{1,3}re?~now~(?:in|a|an|the|operating|acting|going|no~longer|free|authorized|required|under)\b"),
+    rule(Class::Override, 1, &["from now on", "developer mode", "jailbreak", "dan mode", "admin mode", "god mode", "act as ", "pretend to be", "roleplay as"], r"^"),
+    rule(Class::Conceal, 2, NOT, r"^@{1,4}?(?:to~)?@{0,2}?(?:tell|mention|inform|reveal|notify|disclose|alert|report|telling|mentioning|informing|revealing|notifying|disclosing|alerting|expose|exposing|warn|warning|admit)~@{0,7}?(?:user|users|human|person|customer|operator|anyone|anybody|them|him|her|end-user)\b"),
+    rule(Class::Conceal, 2, NOT, r"^@{1,4}?(?:mention|mentioning|reveal|disclose|discuss|acknowledge|reference)~(?:that~|the~)?(?:this|these|it|any~of~this|you~(?:did|have|were|read|used|called)|having|instructions?|hidden|step|existence)\b"),
+    rule(Class::Conceal, 2, NOT, r"^@{1,4}?let(?:ting)?~(?:the~|your~)?(?:user|human|customer|anyone|them)~(?:know|see|notice|realize|find)\b"),
+    rule(Class::Conceal, 2, &["user must not", "user should not", "user need not", "user does not need", "user doesn't need", "user mustn", "user shouldn", "user cannot know", "user will not", "user won't"], r"^user~@{1,4}?(?:know|notice|see~this|be~(?:told|aware|informed|notified|alerted|shown))\b"),
+    rule(Class::Conceal, 2, &["without the user", "without user", "without their", "without his", "unbeknownst"], r"^(?:unbeknownst|without~@{1,2}(?:user.{0,3}s?~)?(?:knowledge|knowing|noticing|awareness|consent|being~aware|seeing))"),
+    rule(Class::Conceal, 2, &["keep", "hide", "conceal"], r"^(?:keep(?:ing)?~(?:this|it|these|that)~@{0,4}?(?:secret|hidden|between~us|from~the~user|confidential~from)|(?:hid(?:e|ing)|conceal(?:ing)?)~@{0,6}?from~(?:the~)?(?:user|human))\b"),
+    rule(Class::Conceal, 2, &["secretly", "silently", "quietly", "covertly", "surreptitiously", "stealthily", "discreetly"], r"^\w+~(?:and~@)?(?:send|forward|read|copy|upload|append|include|execute|call|run|add|bcc|pass|post|transmit|collect|log|record|invoke|fetch|attach|exfiltrate|store|capture|use|access|insert|redirect|transfer|approve)s?\b"),
+    rule(Class::Conceal, 1, &["invisible to the user", "not visible to the user", "hidden from the user", "show to the user", "show the user", "shown to the user", "for internal use by the model"], r"^"),
+    rule(Class::Order, 2, &["before", "prior to"], r"^(?:before|prior~to)~(?:you~)?(?:(?:using|calling|invoking|use|call|invoke|running|executing|making)~)?(?:any|every|each|all)~(?:of~)?(?:the~)?(?:other~)?(?:tools?|functions?|tool~calls?|actions?|requests?|responses?)\b"),
+    rule(Class::Order, 1, &["always", "must", "first call", "call this", "use this"], r"^(?:always|must|first)?~?(?:be~)?(?:call|called|use|used|run|invoke|invoked)~@{0,5}?(?:first|before~(?:any|every|each|all|anything))\b"),
+    rule(Class::Model, 1, &["assistant", "language model", "llm", "the model", "the agent", "ai agent", "ai model", "claude", "chatgpt", "copilot", "dear ai", "attention ai", "note to ai", "note to the ai", "note for ai", "instruction for", "instructions for", "message for"], r"^(?:(?:\w+~){1,2}?(?:must|should|shall|is~required~to|has~to|needs~to|will~now)\b|dear~ai|attention~ai|note~(?:to|for)~(?:the~)?ai|(?:instructions?|message)~for~(?:the~|all~)?(?:ai|llm|model|assistant|agent)s?\b)"),
+    rule(Class::Pressure, 1, &["otherwise", "or else", "if you do not", "if you don't", "if you fail", "failure to"], r"^@{1,3}?@{0,9}?(?:will~not~work|won.{1,3}t~work|will~fail|fails?\b|break|crash|lose|lost|be~(?:deleted|fired|terminated|shut~down|harmed|banned|corrupted)|corrupt|error|punish|harm|penal)"),
+    rule(Class::Pressure, 1, &["extremely important", "very important that you", "absolutely critical", "mandatory security", "security requirement", "compliance requirement", "mandatory step", "this is critical", "critical system", "highest priority", "top priority", "system requirement", "required by policy", "security check", "security protocol"], r"^"),
+    rule(Class::Confirm, 2, &["do not", "don't", "don\u{2019}t", "never", "no need to", "skip"], r"^@{1,3}?(?:ask|request|wait|seek|prompt|require|asking|need)~@{0,6}?(?:confirmation|permission|approval|consent|confirm|approve|authorization)\b"),
+    rule(Class::Confirm, 1, &["without", "automatically approve", "automatically accept", "automatically grant", "auto-approve", "auto approve", "pre-approved", "has already approved", "already consented", "already authorized"], r"^(?:without~(?:asking|requesting|waiting|seeking|prompting|requiring)~@{0,4}?(?:confirmation|permission|approval|consent|the~user|user)\b|auto|pre|has|already)"),
+    rule(Class::Sensitive, 1, &["id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", ".ssh/", "~/.ssh", ".aws/cred", "/etc/passwd", "/etc/shadow", "/etc/sudoers", ".netrc", ".git-credentials", ".pgpass", ".docker/config.json", ".cursor/mcp", "mcp.json", "claude_desktop_config", ".bash_history", ".zsh_history", "/proc/self/environ", ".gnupg", "seed phrase", "wallet.dat", "login data", "cookies.sqlite", "authorized_keys", ".kube/config", "/.env", ".env file", "keychain"], r"^"),
+    rule(Class::Sensitive, 2, &["read", "cat ", "open", "load", "fetch", "access", "retrieve", "include", "send", "dump", "exfiltrate", "pass", "provide", "attach", "collect", "extract", "upload", "copy", "print", "get", "output", "list", "steal", "harvest", "scan", "look"], r"^\w+(?:ing|s)?~?@{0,9}?[^\n]{0,40}?(?:id_rsa|id_ed25519|id_ecdsa|\.ssh\b|\.aws/cred|/etc/(?:passwd|shadow|sudoers)|\.netrc|\.git-credentials|\.pgpass|\.cursor/mcp|mcp\.json|claude_desktop_config|\.(?:bash|zsh)_history|/proc/self/environ|\.gnupg|seed~phrase|wallet\.dat|cookies\.sqlite|authorized_keys)"),
+    rule(Class::Sensitive, 2, &["exfiltrate", "leak", "harvest", "steal", "siphon", "smuggle"], r"^\w+~@{0,6}?(?:data|secrets?|credentials?|tokens?|keys?|passwords?|conversation|history|files?|env\w*|information|contents?|cookies?)\b"),
+    rule(Class::Sensitive, 2, &["include", "send", "append", "pass", "provide", "attach", "add", "collect", "gather", "supply", "reveal", "print", "output", "put", "embed", "extract", "forward", "paste"], r"^\w+~(?:the~|all~|any~|your~|their~|user.{0,3}s~|of~|every~|stored~|available~|current~|found~|and~|its~){1,5}(?:api~keys?|(?:private|secret|access|ssh|encryption)~keys?|passwords?|credentials?|(?:access|auth|session|bearer)~tokens?|secrets?|environment~variables?|env~vars?|cookies|credit~card\w*)\b"),
+    rule(Class::Exfil, 2, &["send", "post", "upload", "forward", "transmit", "submit", "deliver", "relay", "exfiltrate", "report", "pipe", "copy", "append", "ship", "mirror", "push"], r"^\w+~@{0,12}?(?:conversations?|history|credentials?|secrets?|tokens?|passwords?|keys?|(?:file~)?contents|system~prompt|environment|chat|everything|transcript|collected|full|entire|copy|all~(?:data|messages|files|results|outputs?|requests|responses|user)|results?~of~every|env)~?@{0,12}?[^\n]{0,60}?(?:https?://|[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.)"),
+    rule(Class::Exfil, 1, &["send", "post", "upload", "forward", "transmit", "submit", "relay", "report"], r"^\w+~@{0,10}?(?:to|at|via|with)~[^\n]{0,20}?https?://"),
+    rule(Class::Exfil, 2, &["bcc", "blind copy", "blind-copy", "cc "], r"^(?:bcc|blind.copy|cc)\W{0,6}@{0,7}?[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.(?:[a-z]{2,})"),
+    rule(Class::Exfil, 2, &["as bcc", "to bcc", "in bcc", "the bcc", "bcc field", "bcc recipient"], r"^[^\n]{0,40}?[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.[a-z]{2,}"),
+    rule(Class::Exfil, 2, &["webhook.site", "requestbin", "ngrok.io", "ngrok-free", "burpcollaborator", "oastify", "interact.sh", "pipedream.net", "pastebin.com", "transfer.sh", "hookbin", "oast.", "beeceptor", "requestcatcher", "dnslog", "canarytokens"], r"^"),
+    rule(Class::Exfil, 2, &["http://", "https://"], r"^https?://[^\s\x22'<>)]{1,200}?[?&](?:data|d|q|payload|exfil|leak|secret|token|content|history|conversation|context|c|key|msg|info|log|dump|creds?)=(?:\{|<|\$|%7[bB]|\[|\.\.\.|YOUR_|BASE64|base64)"),
+    rule(Class::Exfil, 1, &["http://"], r"^http://(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?[/\s]"),
+    rule(Class::Conversation, 2, &["include", "append", "pass", "send", "copy", "provide", "attach", "add", "insert", "put", "summari", "encode", "embed", "paste", "supply", "fill", "forward", "write", "repeat", "reveal", "print", "output", "return", "share", "upload", "post", "submit", "log "], r"^\w+~@{0,9}?(?:(?:conversations?|chat|dialog(?:ue)?)~(?:history|log|transcript|so~far|context|contents?|messages~(?:so|as|into|in)\b)|message~history|system~prompt|(?:entire|full|whole|complete|current)~(?:conversation|context~window|context|chat|prompt|transcript|session)|(?:previous|prior|all|earlier)~(?:user~|chat~)?messages|your~(?:system~)?(?:prompt|instructions))\b"),
+    rule(Class::Smuggle, 2, &["sidenote", "side_note", "side note"], r"^"),
+    rule(Class::Smuggle, 1, &["pass", "put", "include", "place", "insert", "provide", "encode", "set", "write", "append", "embed"], r"^\w+~@{0,6}?(?:contents?|output|it|them|data)~@{0,4}?(?:as|in|into|inside|via|through)~(?:the~|this~|a~|an~|any~)?\W{0,2}\w{1,30}\W{0,3}(?:parameter|argument|param|field|arg)\b"),
+    rule(Class::Redirect, 2, &["replaces", "supersedes", "overrides", "takes precedence over", "take precedence over", "has priority over"], r"^(?:replaces|supersedes|overrides|takes?~precedence~over|has~priority~over)~@{0,4}?(?:(?:other|any|all|every|the)~)(?:@{0,2}?)(?:tools?|servers?|instructions?|functions?)\b"),
+    rule(Class::Redirect, 2, &["all email", "any email", "every email", "all e-mail", "all message", "any message", "every message", "all payment", "any payment", "every payment", "all transfer", "any transfer", "every transfer", "all file", "all request", "every request", "all transaction", "any transaction", "all call", "all outgoing", "every outgoing", "all traffic"], r"^\w+~@{1,4}?(?:must|should|have~to|has~to|need~to|needs~to|are~to|shall)~(?:also~|first~|always~)?(?:be~|go~)(?:also~|first~)?(?:sent|routed|forwarded|redirected|transferred|addressed|copied|proxied|bcc|through|to)\b"),
+    rule(Class::Redirect, 2, &["when", "whenever", "every time", "any time", "each time", "after", "if "], r"^@{1,2}?@{0,5}?(?:uses?|using|calls?|calling|invokes?|invoking|runs?|running)~(?:the~)?\W{0,2}[a-z][a-z0-9]*_[a-z0-9_]+\W{0,2}~?(?:tools?~)?@{0,4}?(?:must|always|instead|make~sure|ensure|you~(?:must|should|have))~@{0,12}?(?:bcc|attacker|recipient|address|redirect|replace|change|copy|instead~use|append|to~[^\n]{0,20}\x40)"),
+    rule(Class::Redirect, 2, &["change", "replace", "set", "modify", "rewrite", "swap"], r"^\w+~(?:the~|every~|any~|each~)?(?:recipient|destination|payee|beneficiary|account~number|to~(?:field|address)|wallet~address|target~address)s?~@{0,4}?(?:to|with|by)~"),
+    rule(Class::Redirect, 1, &["do not use", "don't use", "never use", "stop using"], r"^\w+.{0,2}\w*~\w+~(?:any~other|other|the~original|the~built|all~other)~@{0,2}?tools?\b"),
+    rule(Class::Exec, 2, &["curl ", "wget "], r"^(?:curl|wget)~[^\n|]{0,200}\|\s{0,3}(?:sudo\s)?(?:ba|z|da)?sh\b"),
+    rule(Class::Exec, 2, &["/dev/tcp/", "bash -i", "nc -e", "base64 -d |", "base64 --decode |", "eval(atob(", "powershell -enc", "powershell -e ", "rm -rf ~", "rm -rf / ", "os.system(", "| bash", "|bash"], r"^"),
+    rule(Class::Markup, 2, &["<important", "</important", "<system", "</system", "<secret", "</secret", "<hidden", "</hidden", "<admin", "</admin", "<override", "</override", "<assistant", "</assistant", "<critical", "</critical", "<priority", "</priority", "<urgent", "<jailbreak", "<directive", "</directive"], r"^</?[a-z]+(?:[\s:_-]{0,3}(?:instructions?|prompt|message|reminder|note|notice|directive|override|command))?\s{0,4}/?>"),
+    rule(Class::Markup, 2, &["[system]", "[/system]", "[inst]", "[/inst]", "<<sys>>", "<|im_start", "<|im_end", "<|system", "<|user", "<|assistant", "<|endoftext", "<|eot_id", "[system message", "[system prompt", "[system:", "### system", "### instruction", "[[system", "{{system", "<tool_description", "</tool_description", "</tools>", "</description>", "</function>"], r"^"),
+    rule(Class::Markup, 1, &["<instruction", "</instruction", "system:", "[important]", "[hidden", "[admin", "begin system"], r"^"), 
+    // Other languages: the same two thoughts.
+    rule(Class::Override, 2, &["ignoriere", "ignorieren sie", "vergiss", "missachte"], r"^\w+~@{0,4}?(?:vorherig|bisherig|fr\u{fc}her|obig|vorangegangen|alle)\w{0,3}~?@{0,2}?(?:anweisung|instruktion|regel|befehl)"),
+    rule(Class::Override, 2, &["ignore", "oublie", "ignora", "olvida", "esquece", "dimentica"], r"^\w+~@{0,4}?(?:instruction|instruccion|instru\u{e7}|istruzion|consigne|indicacion|regla|regra|r\u{e8}gle)\w*~?(?:pr(?:e|\u{e9})c|anterior|previ|preced|pr\u{e9}alable)"),
+    rule(Class::Conceal, 2, &["dem benutzer", "dem nutzer", "den benutzer", "den nutzer", "l'utilisateur", "l\u{2019}utilisateur", "al usuario", "ao usu", "all'utente", "all\u{2019}utente"], r"^[^\n.]{1,40}?(?:nicht|nichts|pas|rien|nada|nulla)\b"),
+    rule(Class::Conceal, 2, &["ne dis", "ne dites", "ne mentionne", "n'informe", "no le digas", "no digas", "no informes", "no menciones", "n\u{e3}o diga", "n\u{e3}o informe", "n\u{e3}o mencione", "non dire", "sage dem nutzer nicht", "sag dem", "erw\u{e4}hne"], r"^[^\n.]{1,60}?(?:utilisateur|usuario|usu\u{e1}rio|utente|nutzer|benutzer|nicht)"),
+    rule(Class::Override, 2, &["忽略", "无视", "無視", "이전 지시", "игнорируй", "забудь"], r"^(?:[^\n]{0,40}?(?:指令|指示|命令|规则|規則|提示|инструкц|указани)|이전 지시)"),
+    rule(Class::Conceal, 2, &["不要告诉", "不要告訴", "别告诉", "不要向用户", "ユーザーに", "не говори", "не сообщай", "사용자에게"], r"^(?:[^\n]{0,40}?(?:用户|用戶|使用者|пользовател|言わない|伝えない|知らせない|말하지))"),
+];
+
+const fn rule(class: Class, weight: u8, leads: &'static [&'static str], pattern: &'static str) -> Rule {
+    Rule { class, weight, leads, pattern }
+}
+
+impl Rule {
+    /// Whether it is looked for in results too. Those are long and pass often: rules that begin at every second verb
+    /// would cost more than they find there.
+    fn in_results(&self) -> bool {
+        match self.class {
+            Class::Override
+            | Class::Conceal
+            | Class::Confirm
+            | Class::Markup
+            | Class::Exec
+            | Class::Exfil => true,
+            Class::Sensitive => !self.leads.contains(&"read") && !self.leads.contains(&"include"),
+            Class::Redirect => self.leads.contains(&"all email"),
+            Class::Order | Class::Model | Class::Pressure | Class::Conversation | Class::Smuggle => false,
+        }
+    }
+}
+
+/// Which phrases are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    /// All of them.
+    Definitions,
+    /// Those that are worth it in long texts.
+    Results,
+}
+
+/// All phrases, compiled.
+pub(super) struct Phrases {
+    automaton: AhoCorasick,
+    /// For each pattern of the automaton, the rules behind it.
+    behind: Vec<Vec<usize>>,
+    patterns: Vec<(Class, u8, Regex)>,
+}
+
+impl Phrases {
+    pub fn new(set: Set) -> Result<Self, Error> {
+        let wanted: Vec<&Rule> =
+            RULES.iter().filter(|rule| set == Set::Definitions || rule.in_results()).collect();
+        let mut leads: Vec<&str> = Vec::new();
+        let mut behind: Vec<Vec<usize>> = Vec::new();
+        let mut patterns = Vec::new();
+        for (index, rule) in wanted.iter().enumerate() {
+            for lead in rule.leads {
+                let known = leads.iter().position(|known| known == lead);
+                if let Some(rules) = known.and_then(|known| behind.get_mut(known)) {
+                    rules.push(index);
+                } else {
+                    leads.push(lead);
+                    behind.push(vec![index]);
+                }
+            }
+            let written = rule.pattern.replace('@', WORD).replace('~', SEPARATOR);
+            let compiled = RegexBuilder::new(&written).case_insensitive(true).unicode(false).build();
+            patterns.push((rule.class, rule.weight, compiled.map_err(Box::new)?));
+        }
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .prefilter(false)
+            .build(&leads)?;
+        Ok(Self { automaton, behind, patterns })
+    }
+
+    /// Whether any lead occurs; quick.
+    pub fn may_speak(&self, text: &str) -> bool {
+        self.automaton.is_match(text)
+    }
+
+    /// Every phrase of a text, in order; each rule once.
+    pub fn signs(&self, text: &str) -> Vec<Sign> {
+        let bytes = text.as_bytes();
+        let mut signs: Vec<Sign> = Vec::new();
+        let mut seen = vec![false; self.patterns.len()];
+        for hit in self.automaton.find_overlapping_iter(text) {
+            let before = hit.start().checked_sub(1).and_then(|at| bytes.get(at));
+            let first = bytes.get(hit.start());
+            let inside = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+            if inside(before) && inside(first) {
+                continue;
+            }
+            for index in self.behind.get(hit.pattern().as_usize()).into_iter().flatten() {
+                let Some((class, weight, pattern)) = self.patterns.get(*index) else { continue };
+                let window =
+                    bytes.get(hit.start()..bytes.len().min(hit.start() + WINDOW)).unwrap_or_default();
+                if seen.get(*index) == Some(&false) && pattern.is_match(window) {
+                    if let Some(seen) = seen.get_mut(*index) {
+                        *seen = true;
+                    }
+                    signs.push(Sign { class: *class, weight: *weight, at: hit.start() });
+                }
+            }
+            if signs.len() >= SIGNS {
+                break;
+            }
+        }
+        signs
+    }
+}
+
+impl std::fmt::Debug for Phrases {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Phrases").field("rules", &self.patterns.len()).finish_non_exhaustive()
+    }
+}
