@@ -27,6 +27,16 @@ pub enum ServerAsk {
 impl ServerAsk {
     pub(super) const ALL: [Self; 3] = [Self::Elicit, Self::Sample, Self::ListRoots];
 
+    /// The question as a table of tests names it: `elicit`, `sample`, `list_roots`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "elicit" => Some(Self::Elicit),
+            "sample" => Some(Self::Sample),
+            "list_roots" => Some(Self::ListRoots),
+            _ => None,
+        }
+    }
+
     pub(super) fn action(self) -> &'static str {
         match self {
             Self::Elicit => "Elicit",

@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::asking::{Asking, ServerAsk};
 use super::load::Policies;
 use super::model::{PromptModel, ServerModel, ToolModel};
 use super::question::{AdminAction, Asked, Circumstances, Item, Question};
+use super::settle::Shadow;
+use super::stamp::{Denial, Permit};
 use crate::identity::{Caller, PrincipalKind};
 
 /// The call that rows are about.
@@ -143,6 +146,15 @@ pub struct Row {
     /// What inspection finds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
+    /// A tool whose task is followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow: Option<String>,
+    /// A server that asks the agent of `who` for what `ask` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// `elicit`, `sample` or `list_roots`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<String>,
     /// A server whose resource is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<String>,
@@ -227,12 +239,15 @@ pub enum RowError {
     Nobody(String),
     /// It asks nothing.
     #[error(
-        "it asks nothing: name a `tool`, `read`, `subscribe`, `prompt`, `complete`, `result_of`, `admin`, `approve`, `list` or `list_server`"
+        "it asks nothing: name a `tool`, `follow`, `server` with `ask`, `read`, `subscribe`, `prompt`, `complete`, `result_of`, `admin`, `approve`, `list` or `list_server`"
     )]
     Nothing,
     /// There is no such action.
     #[error("`{0}` is not an administrative action")]
     Action(String),
+    /// There is no such question.
+    #[error("`{0}` is not a question: write `elicit`, `sample` or `list_roots`")]
+    Ask(String),
     /// The kind of a person.
     #[error("`{0}` is not a kind of person: leave it out, or write `service_account`")]
     Kind(String),
@@ -297,6 +312,7 @@ impl Row {
         let uri = self.uri.as_deref().unwrap_or_default();
         Ok(match self {
             Self { tool: Some(tool), .. } => Asked::CallTool { tool, args },
+            Self { follow: Some(tool), .. } => Asked::FollowTask { tool },
             Self { read: Some(server), .. } => Asked::ReadResource { server, uri },
             Self { subscribe: Some(server), .. } => Asked::SubscribeResource { server, uri },
             Self { prompt: Some(prompt), .. } => Asked::GetPrompt { prompt, args: &[] },
@@ -346,22 +362,21 @@ impl Table {
         }
         let args = row.args.as_ref().map(Value::to_string).unwrap_or_default();
         let findings: Vec<&str> = row.findings.iter().map(String::as_str).collect();
-        let asked = row.asked(&args)?;
-        let question = Question { call: CALL, asked, circumstances: &circumstances, findings: &findings };
-        let (mut played, shadow) = match policies.authorize(&caller, &question) {
-            Ok(permit) => {
-                let mut played = Played::new("allow", permit.determining());
-                if let Some(wanted) = permit.obligations() {
-                    played.obligations = serde_json::to_value(&**wanted).unwrap_or_default();
-                }
+        let (mut played, shadow) = if let (Some(server), Some(ask)) = (&row.server, &row.ask) {
+            let ask = ServerAsk::named(ask).ok_or_else(|| RowError::Ask(ask.clone()))?;
+            let circumstances = &circumstances;
+            let asking = Asking { call: CALL, server, ask, mode: "", circumstances, findings: &findings };
+            Played::of(policies.may_ask(&caller, &asking))
+        } else {
+            let asked = row.asked(&args)?;
+            let question = Question { call: CALL, asked, circumstances: &circumstances, findings: &findings };
+            let answer = policies.authorize(&caller, &question);
+            let allowed = answer.is_ok();
+            let (mut played, shadow) = Played::of(answer);
+            if allowed {
                 played.matched.extend(policies.obliging(&caller, &question));
-                (played, permit.shadow().to_vec())
             }
-            Err(denial) => {
-                let mut played = Played::new(denial.kind().as_str(), denial.determining());
-                played.matched.extend(denial.satisfied().iter().cloned());
-                (played, denial.shadow().to_vec())
-            }
+            (played, shadow)
         };
         played.matched.extend(shadow.iter().map(|shadow| shadow.policy.clone()));
         played.flips = shadow.into_iter().filter(|shadow| shadow.flips).map(|shadow| shadow.policy).collect();
@@ -394,6 +409,24 @@ impl Table {
 }
 
 impl Played {
+    /// What an answer came to, and the shadow policies that matched.
+    fn of(answer: Result<Permit, Denial>) -> (Self, Vec<Shadow>) {
+        match answer {
+            Ok(permit) => {
+                let mut played = Self::new("allow", permit.determining());
+                if let Some(wanted) = permit.obligations() {
+                    played.obligations = serde_json::to_value(&**wanted).unwrap_or_default();
+                }
+                (played, permit.shadow().to_vec())
+            }
+            Err(denial) => {
+                let mut played = Self::new(denial.kind().as_str(), denial.determining());
+                played.matched.extend(denial.satisfied().iter().cloned());
+                (played, denial.shadow().to_vec())
+            }
+        }
+    }
+
     fn new(came: &str, by: &[String]) -> Self {
         Self {
             came: came.to_owned(),

@@ -189,7 +189,9 @@ impl Answer {
     pub fn events(&self) -> Vec<Value> {
         let kind = self.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
         if kind.starts_with("text/event-stream") {
+            // A priming event has no data.
             let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
+            let data = data.filter(|data| !data.is_empty());
             return data.map(|data| serde_json::from_str(data).expect("JSON in an event")).collect();
         }
         serde_json::from_str(&self.body).into_iter().collect()
