@@ -33,6 +33,8 @@ struct Kept {
     next: u64,
     /// The next event that a connected reader wants; absent without one.
     wanted: Option<u64>,
+    /// Readers so far: the newest is the one that reads.
+    readers: u64,
     ended: Option<Instant>,
 }
 
@@ -110,8 +112,14 @@ impl Stream {
 
     /// Events from `from` on. Of several readers only the newest gets any: a message is never sent twice at once.
     pub(super) fn reader(self: &std::sync::Arc<Self>, from: u64) -> Reader {
-        self.lock().wanted = Some(from);
-        Reader { stream: self.clone(), news: self.news.subscribe(), next: from }
+        let mut kept = self.lock();
+        kept.wanted = Some(from);
+        kept.readers += 1;
+        let number = kept.readers;
+        drop(kept);
+        // Whoever read before learns that it does no more.
+        self.news.send_modify(|_| {});
+        Reader { stream: self.clone(), news: self.news.subscribe(), number, next: from }
     }
 }
 
@@ -134,6 +142,7 @@ impl Kept {
 pub(super) struct Reader {
     stream: std::sync::Arc<Stream>,
     news: watch::Receiver<u64>,
+    number: u64,
     next: u64,
 }
 
@@ -144,7 +153,7 @@ impl Reader {
             self.news.mark_unchanged();
             {
                 let mut kept = self.stream.lock();
-                if kept.wanted != Some(self.next) {
+                if kept.readers != self.number {
                     return Read::End; // somebody else reads now
                 }
                 let found = kept.events.iter().find(|(sequence, _)| *sequence >= self.next);
@@ -169,7 +178,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         let mut kept = self.stream.lock();
-        if kept.wanted == Some(self.next) {
+        if kept.readers == self.number {
             kept.wanted = None;
         }
         drop(kept);
@@ -224,6 +233,8 @@ mod tests {
         assert!(text(&mut first).await.unwrap().starts_with(&format!("id: 1/{}", 3000 - EVENTS)));
         let mut second = stream.reader(2999);
         assert!(text(&mut first).await.is_none());
+        // That the first one goes does not end the second, even where both waited for the same event.
+        drop(first);
         assert!(text(&mut second).await.unwrap().starts_with("id: 1/2999"));
     }
 }

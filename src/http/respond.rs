@@ -389,7 +389,8 @@ pub(super) fn envelope(frame: &Frame, id: &Id) -> String {
 
 /// A result with the receipt of its record in `_meta`, which every revision allows there.
 fn with_receipt<'a>(result: &'a str, receipt: Option<&str>) -> Cow<'a, str> {
-    let spliced = receipt.and_then(|receipt| {
+    // An empty result says that there is nothing to say (`EmptyResult`), and some clients insist on that.
+    let spliced = receipt.filter(|_| result != "{}").and_then(|receipt| {
         let given = Object::parse(result)?;
         let meta = Edit::of(given.get("_meta").unwrap_or("{}"))?.set(meta::RECEIPT, receipt).finish();
         Some(Edit::of(result)?.set("_meta", meta).finish())

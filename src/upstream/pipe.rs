@@ -5,7 +5,7 @@ use super::link::{Surroundings, Unasked};
 use super::outgoing::{Asker, Outgoing, refusal_of};
 use super::question::{Back, Question};
 use super::{Error, Inbound, Target};
-use crate::mcp::{Ask, Id, JsonLimits, Message, Object, Outcome, check};
+use crate::mcp::{Ask, Id, JsonLimits, Message, Object, Outcome, check, meta};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -202,6 +202,11 @@ impl Shared {
         let target = match method.as_str() {
             "notifications/progress" => Object::parse(params)
                 .and_then(|p| p.get("progressToken"))
+                .and_then(|raw| raw.parse::<u64>().ok())
+                .and_then(|id| waiting.get(&id)),
+            "notifications/subscriptions/acknowledged" => Object::parse(params)
+                .and_then(|p| p.object("_meta"))
+                .and_then(|m| m.get(meta::SUBSCRIPTION_ID))
                 .and_then(|raw| raw.parse::<u64>().ok())
                 .and_then(|id| waiting.get(&id)),
             // On one pipe a log line names no request: only a lone call can own it.

@@ -80,7 +80,11 @@ impl Schema {
         if self.validator.is_valid(&value) {
             return Vec::new();
         }
-        let misfits = self.validator.iter_errors(&value).take(MISFITS);
+        // A member that is null counts as one that was not sent, here as in policy: many clients write it so.
+        let absent = |error: &jsonschema::ValidationError<'_>| {
+            error.instance().is_null() && !error.instance_path().as_str().is_empty()
+        };
+        let misfits = self.validator.iter_errors(&value).filter(|error| !absent(error)).take(MISFITS);
         misfits
             .map(|error| Misfit {
                 pointer: error.instance_path().to_string(),
@@ -117,6 +121,7 @@ mod tests {
             schema.misfits(r#"{"n":0}"#),
             [Misfit { pointer: "/n".into(), keyword: "minimum".into() }]
         );
+        assert_eq!(schema.misfits(r#"{"n":2,"u":null}"#), []);
         assert_eq!(schema.misfits("{}").len(), 1);
         assert!(!schema.misfits(&format!(r#"{{"n":1,"s":"{}!"}}"#, "a".repeat(50_000))).is_empty(), "linear");
         assert_eq!(schema.hints(), [("/u".to_owned(), Semantic::Url)]);
