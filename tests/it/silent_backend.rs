@@ -119,7 +119,13 @@ async fn a_backend_that_has_gone_is_down_until_it_is_back() {
     let site = Site::new(&format!("  slow: {{ url: \"http://{address}/mcp\" }}\n"), "", PERMIT_ALL);
     let token = site.token("alice", "employee");
     let gate = site.start();
-    gate.until(|page| page["backends"][0]["state"] == "up").await;
+    // Up, and its tool among the rules in force.
+    for _ in 0..400 {
+        if gate.modern(&token, "tools/list", json!({})).await.body.contains("slow_wait") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
     serving.abort();
     let _ = serving.await;
     let answer = gate.call(&token, "slow_wait", json!({})).await;

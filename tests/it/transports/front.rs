@@ -46,7 +46,7 @@ async fn carries_all(pipe: &mut Pipe, backend: &str, of: impl Fn(Value) -> Value
     assert!(answers.iter().take(5).all(|m| m["params"]["progressToken"] == "p"));
 
     let request =
-        json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": report(100_000, json!(4))});
+        json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": report(10_000, json!(4))});
     pipe.send(&request).await;
     let begun = pipe.receive().await.expect("progress");
     assert_eq!(begun["params"]["progressToken"], 4, "{begun}");
@@ -268,7 +268,7 @@ async fn a_half_closed_socket_ends_its_session_and_what_runs_in_it() {
     let mut pipe = Pipe::socket(&gate, &token).await;
     pipe.initialize("2025-06-18", json!({})).await;
     let report = json!({
-        "name": "ops_long_report", "arguments": {"steps": 100_000, "delay_ms": 5}, "_meta": {"progressToken": 1},
+        "name": "ops_long_report", "arguments": {"steps": 10_000, "delay_ms": 5}, "_meta": {"progressToken": 1},
     });
     pipe.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": report})).await;
     assert_eq!(pipe.receive().await.expect("progress")["params"]["progressToken"], 1);
