@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod mcp;
 pub mod policy;
 pub mod route;
+pub mod search;
 pub mod secret;
 pub mod stdio;
 pub mod telemetry;

@@ -53,6 +53,9 @@ pub enum Error {
     /// There is no such record.
     #[error("there is no record {0}")]
     NoRecord(u64),
+    /// A record is not what the hashes say.
+    #[error("record {0} is not what the log's hashes say: run `sealgate audit verify`")]
+    Altered(u64),
     /// No checkpoint covers it yet.
     #[error("no checkpoint covers {0} records yet: one is signed each second in which the log grew")]
     NoCheckpoint(u64),

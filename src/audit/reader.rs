@@ -1,6 +1,7 @@
 //! Reading exact bytes, also while a writer is at work.
 
 use super::Error;
+use super::chain::{Leaf, hex, leaf};
 use super::store::{Row, open_readonly, row};
 use rusqlite::{Connection, params};
 use std::path::Path;
@@ -54,6 +55,49 @@ impl Reader {
     /// The store cannot be read.
     pub fn by_call(&self, call: Uuid) -> Result<Vec<Entry>, Error> {
         self.rows("WHERE call = ?1 ORDER BY seq", params![call.as_bytes().as_slice()])
+    }
+
+    /// The newest record's number.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn head(&self) -> Result<Option<u64>, Error> {
+        Ok(self.connection.query_row("SELECT max(seq) FROM entry", [], |row| row.get(0))?)
+    }
+
+    /// At most `count` records from `seq` on, with their hashes. Each has the hash that is stored for it, and is linked to
+    /// the records before and after it, where there are any.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a record is not what the log's hashes say.
+    pub fn whole(&self, seq: u64, count: u64) -> Result<Vec<(Entry, Leaf)>, Error> {
+        let end = seq.saturating_add(count);
+        let mut query = self.connection.prepare_cached(
+            "SELECT seq, t, kind, call, rec, leaf FROM entry WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq",
+        )?;
+        let first = seq.saturating_sub(1);
+        let rows = query.query_map(params![first, end.min(i64::MAX.unsigned_abs())], row)?;
+        let mut found = Vec::new();
+        let mut before: Option<(u64, Leaf)> = None;
+        for row in rows {
+            let row = row?;
+            if leaf(&row.record) != row.leaf {
+                return Err(Error::Altered(row.seq));
+            }
+            if let Some((number, link)) = before {
+                let link = format!("\"prev\":\"{}\"", hex(&link));
+                if row.seq != number + 1 || memchr::memmem::find(&row.record, link.as_bytes()).is_none() {
+                    return Err(Error::Altered(number));
+                }
+            } else if row.seq != first && row.seq != seq {
+                return Err(Error::Altered(row.seq));
+            }
+            before = Some((row.seq, row.leaf));
+            if row.seq >= seq && row.seq < end {
+                found.push((Entry { seq: row.seq, record: row.record }, row.leaf));
+            }
+        }
+        Ok(found)
     }
 
     fn rows(&self, rest: &str, params: impl rusqlite::Params) -> Result<Vec<Entry>, Error> {

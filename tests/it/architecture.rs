@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Down only: nobody imports a room above.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("main", &["cli"]),
     (
         "cli",
@@ -20,6 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "inspect",
             "policy",
             "route",
+            "search",
             "secret",
             "stdio",
             "telemetry",
@@ -41,6 +42,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "mcp",
             "policy",
             "route",
+            "search",
             "telemetry",
             "tls",
             "upstream",
@@ -73,6 +75,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("identity", &["clock", "secret"]),
     ("inspect", &[]),
     ("audit", &["clock", "secret"]),
+    ("search", &["audit", "clock"]),
     ("mcp", &[]),
     ("tls", &[]),
 ];
@@ -175,7 +178,8 @@ fn dependencies_stay_within_their_budget() {
     let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
     let crates = lock.matches("[[package]]").count();
     // 450 before: `jsonschema` and what it needs; a schema validator of our own would be the worse bargain.
-    assert!(crates <= 480, "{crates} crates in Cargo.lock: what is the new one worth?");
+    // 480 before: `tantivy` and what it needs; an inverted index of our own would be the worse bargain.
+    assert!(crates <= 530, "{crates} crates in Cargo.lock: what is the new one worth?");
     for banned in ["openssl-sys", "native-tls", "serde_yaml"] {
         assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "{banned}");
     }

@@ -1,0 +1,95 @@
+//! A tree of ours as a query of the index, built by hand: the parser of the library answers some negations with
+//! nothing.
+
+use super::super::Error;
+use super::super::field::Field;
+use super::super::query::{Node, Said, Test};
+use super::schema::Columns;
+use std::ops::Bound;
+use tantivy::Term;
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, RegexQuery, TermQuery,
+};
+use tantivy::schema::IndexRecordOption;
+
+/// The query for a node.
+pub(super) fn compile(columns: &Columns, node: &Node) -> Result<Box<dyn Query>, Error> {
+    Ok(match node {
+        Node::All(nodes) if nodes.is_empty() => Box::new(AllQuery),
+        Node::All(nodes) => all(columns, nodes)?,
+        Node::Any(nodes) if nodes.is_empty() => Box::new(EmptyQuery),
+        Node::Any(nodes) => {
+            let clauses = nodes.iter().map(|node| Ok((Occur::Should, compile(columns, node)?)));
+            Box::new(BooleanQuery::new(clauses.collect::<Result<_, Error>>()?))
+        }
+        Node::Not(_) => all(columns, std::slice::from_ref(node))?,
+        Node::Is(field, test) => is(columns, *field, test)?,
+        Node::Said(Said::Phrase(words)) => phrase(columns, words),
+        Node::Said(Said::Prefix(prefix)) => {
+            Box::new(RegexQuery::from_pattern(&pattern(&format!("{prefix}*")), columns.said)?)
+        }
+    })
+}
+
+/// A query of negations only matches nothing in the library: something that matches everything stands beside them.
+fn all(columns: &Columns, nodes: &[Node]) -> Result<Box<dyn Query>, Error> {
+    let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+    for node in nodes {
+        clauses.push(match node {
+            Node::Not(inner) => (Occur::MustNot, compile(columns, inner)?),
+            other => (Occur::Must, compile(columns, other)?),
+        });
+    }
+    if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+        clauses.push((Occur::Must, Box::new(AllQuery)));
+    }
+    Ok(Box::new(BooleanQuery::new(clauses)))
+}
+
+fn is(columns: &Columns, field: Field, test: &Test) -> Result<Box<dyn Query>, Error> {
+    let column = columns.of(field);
+    Ok(match test {
+        Test::Exists | Test::Within { from: None, to: None } => has(columns, field.name()),
+        Test::Equals(_) | Test::Like(_) if field.values().is_numeric() => Box::new(EmptyQuery),
+        Test::Equals(value) => {
+            let term = Term::from_field_text(column, value);
+            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+        }
+        Test::Like(form) => Box::new(RegexQuery::from_pattern(&pattern(form), column)?),
+        Test::Within { .. } if !field.values().is_numeric() => Box::new(EmptyQuery),
+        Test::Within { from: Some(from), to: Some(to) } if from >= to => Box::new(EmptyQuery),
+        Test::Within { from, to } => {
+            let term = |value: i64| Term::from_field_i64(column, value);
+            let low = from.map_or(Bound::Unbounded, |from| Bound::Included(term(from)));
+            let high = to.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
+            Box::new(RangeQuery::new(low, high))
+        }
+    })
+}
+
+/// Records that have a field.
+pub(super) fn has(columns: &Columns, name: &str) -> Box<dyn Query> {
+    Box::new(TermQuery::new(Term::from_field_text(columns.has, name), IndexRecordOption::Basic))
+}
+
+fn phrase(columns: &Columns, words: &[String]) -> Box<dyn Query> {
+    let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(columns.said, word)).collect();
+    match <[Term; 1]>::try_from(terms) {
+        Ok([term]) => Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+        Err(terms) if terms.is_empty() => Box::new(EmptyQuery),
+        Err(terms) => Box::new(PhraseQuery::new(terms)),
+    }
+}
+
+/// A form with `*` as a regular expression over the whole value.
+fn pattern(form: &str) -> String {
+    let mut out = String::from("(?s)");
+    for c in form.chars() {
+        match c {
+            '*' => out.push_str(".*"),
+            c if c.is_ascii_punctuation() => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
