@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::telemetry::{Metrics, Telemetry};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
@@ -49,9 +50,11 @@ pub(super) fn serve(config: Config, file: &Path, ready: impl FnOnce(&App) -> Don
     let metrics = Metrics::new()?;
     let done = runtime.block_on(async {
         let app = App::start(config, Some(file.to_owned()), metrics).await.map_err(failure)?;
+        // Before anybody is told that it is ready, and could take that as leave to stop it.
+        let signals = Signals::caught()?;
         let said = ready(&app);
         if said.is_ok() {
-            signalled().await;
+            signals.one().await;
         }
         app.stop().await;
         said
@@ -70,16 +73,25 @@ pub(super) fn failure(error: StartError) -> Failure {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-pub(super) async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, caught from the moment that this is made: a signal that comes before anybody
+/// waits for it is kept, where the default would end the process on the spot.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Catches both signals from now on. Called within a runtime.
+    pub(super) fn caught() -> Result<Self, Failure> {
+        let catch = |kind| signal(kind).map_err(|error| Failure::Other(error.into()));
+        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+    }
+
+    /// Waits for one of them.
+    pub(super) async fn one(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `sealgate stdio`
 
-use super::serve::{failure, signalled};
+use super::serve::{Signals, failure};
 use super::{Done, Failure, runtime};
 use crate::app::App;
 use crate::config::Config;
@@ -154,9 +154,10 @@ async fn serve(app: &App, server: Option<&str>, who: &Who) -> Done {
         Who::Named(named) => app.connect_as(server, named),
     };
     let connection = connection.map_err(|refused| anyhow::anyhow!("nobody is let in: {refused}"))?;
+    let signals = Signals::caught()?;
     tokio::select! {
         () = stdio::serve(connection, tokio::io::stdin(), tokio::io::stdout()) => {}
-        () = signalled() => {}
+        () = signals.one() => {}
     }
     Ok(())
 }

@@ -255,3 +255,31 @@ async fn one_backend_that_is_down_does_not_take_the_others_with_it() {
     assert_eq!(list["result"]["_meta"]["sealgate/missing"][0]["server"], json!("gone"));
     assert_eq!(gate.page("/readyz").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_hangup_reads_again_what_no_watch_can_see_change() {
+    let site = Site::new(&demo_servers(), "", &permits("ops_echo"));
+    let token = site.token("alice", "employee");
+    // A second name elsewhere: what is written under it is no event of the folder that is watched.
+    site.write("elsewhere/keep", "");
+    let unseen = site.path().join("elsewhere/a.cedar");
+    std::fs::hard_link(site.path().join("policies/test.cedar"), &unseen).unwrap();
+    let gate = site.start();
+    let hangup = || rustix::process::kill_process(gate.pid(), rustix::process::Signal::HUP).unwrap();
+    let tools = || async { names(&gate.modern(&token, "tools/list", json!({})).await.message()) };
+    assert_eq!(tools().await, ["ops_echo"]);
+    std::fs::write(&unseen, permits("ops_list_incidents")).unwrap();
+    hangup();
+    for _ in 0..400 {
+        if tools().await == ["ops_list_incidents"] {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert_eq!(tools().await, ["ops_list_incidents"]);
+    std::fs::write(&unseen, "permit (").unwrap();
+    hangup();
+    gate.until(|page| page["rejected_change"].as_str().is_some_and(|why| why.contains("test.cedar"))).await;
+    assert_eq!(tools().await, ["ops_list_incidents"]);
+    assert!(gate.site.records().iter().any(|record| record["kind"] == "policy.change"));
+}

@@ -3,6 +3,7 @@
 use super::{Done, output};
 use crate::audit::tree::keys;
 use crate::audit::witness::{Answer, LARGEST, Witness};
+use crate::cli::serve::Signals;
 use crate::clock::Clock;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -62,13 +63,14 @@ pub(super) fn run(verb: &Verb) -> Done {
         .with_state(serving);
     crate::cli::runtime()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(options.listen).await?;
+        let signals = Signals::caught()?;
         let url = format!("http://{}", listener.local_addr()?);
         if options.json {
             output::json_line(&json!({"url": url, "vkey": key}))?;
         } else {
             output::print(&format!("witness  {url}\nkey      {key}\n"))?;
         }
-        axum::serve(listener, routes).with_graceful_shutdown(crate::cli::serve::signalled()).await?;
+        axum::serve(listener, routes).with_graceful_shutdown(signals.one()).await?;
         Ok(())
     })
 }
