@@ -33,6 +33,11 @@ impl Followed {
     pub(super) fn new(shown: String, (server, own): (String, String), follower: Follower) -> Self {
         Self { shown, server, own, _follower: follower }
     }
+
+    /// The server, and its own URI.
+    pub fn about(&self) -> (&str, &str) {
+        (&self.server, &self.own)
+    }
 }
 
 /// A task that an agent follows.
@@ -208,10 +213,11 @@ impl Listening {
                 }
             }
             Ok(News::Task { server, params }) => self.task(&server, params),
-            // It fell behind: rather one notice too many than one too few.
+            // It fell behind: rather one notice too many than one too few, of what it may still read.
             Err(RecvError::Lagged(_)) => {
-                let all: Vec<String> = self.resources.iter().map(|r| r.shown.clone()).collect();
-                for shown in all {
+                let asking = self.asking(&rules);
+                let all = self.resources.iter().filter_map(|f| updated(&asking, &self.resources, f.about()));
+                for shown in all.collect::<Vec<_>>() {
                     self.tell("notifications/resources/updated", &format!("\"uri\":{}", quote(&shown)));
                 }
             }

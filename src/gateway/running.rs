@@ -99,7 +99,8 @@ impl Running {
         }
     }
 
-    /// Goes on until something happens. Cancelling it loses nothing.
+    /// Goes on until something happens. It is waited for to its end, or dropped with the call: what it has taken in is
+    /// not handed out twice.
     pub(super) async fn step(&mut self) -> Step {
         if let Some(frame) = self.queue.pop_front() {
             return Step::Frame(frame);

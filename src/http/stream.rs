@@ -72,21 +72,16 @@ impl Standing {
                 "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{params}}}"
             )
         };
+        let followed = self.session.followed();
+        let told = |about: (&str, &str)| {
+            let params = self.edge.gateway.update_for(&self.gone.who.caller, &self.front, &followed, about);
+            params.map(|params| updated(params.value()))
+        };
         match notice {
-            Ok(News::Updated { server, uri }) => {
-                let followed = self.session.followed();
-                let about = (&*server, uri.as_str());
-                let params =
-                    self.edge.gateway.update_for(&self.gone.who.caller, &self.front, &followed, about);
-                Some(params.iter().map(|params| updated(params.value())).collect())
-            }
+            Ok(News::Updated { server, uri }) => Some(told((&server, &uri)).into_iter().collect()),
             Ok(News::Task { .. }) => Some(Vec::new()),
-            // It fell behind: rather one notice too many than one too few.
-            Err(RecvError::Lagged(_)) => {
-                let followed = self.session.followed();
-                let uris = followed.iter().map(|f| crate::mcp::quote(&f.shown));
-                Some(uris.map(|uri| updated(&format!("{{\"uri\":{uri}}}"))).collect())
-            }
+            // It fell behind: rather one notice too many than one too few, of what it may still read.
+            Err(RecvError::Lagged(_)) => Some(followed.iter().filter_map(|f| told(f.about())).collect()),
             Err(RecvError::Closed) => None,
         }
     }

@@ -142,6 +142,12 @@ impl Abilities {
         }
     }
 
+    /// Only what a client can be asked, without extensions: all that a session is opened with.
+    #[must_use]
+    pub fn questions(&self) -> Self {
+        Self { tasks: false, ui: None, ..self.clone() }
+    }
+
     /// The same without any question; extensions stay.
     #[must_use]
     pub fn silent(self) -> Self {

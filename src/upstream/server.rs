@@ -204,7 +204,8 @@ impl Upstream {
     async fn place(&self, call: &ClearedCall) -> Result<Place, Error> {
         let mut own = self.own.lock().await;
         let now = Instant::now();
-        let key = (call.to().principal.clone(), call.hop().abilities.clone());
+        // Extensions are told with each request: an agent cannot open session after session by varying them.
+        let key = (call.to().principal.clone(), call.hop().abilities.questions());
         if let Some(session) = own.get_mut(&key) {
             session.used = now;
             return Ok(session.place.clone());
