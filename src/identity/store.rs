@@ -1,8 +1,8 @@
 //! The file `tokens.db`: hashes of tokens and what they stand for. The tokens themselves are nowhere.
 
 use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, Row, TransactionBehavior, params};
@@ -15,7 +15,7 @@ const FILE: &str = "tokens.db";
 const FORMAT: i64 = 1;
 
 /// Where the store of a data folder is.
-pub(super) fn path(dir: &Path) -> std::path::PathBuf {
+pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join(FILE)
 }
 
@@ -108,10 +108,29 @@ fn stored_kind(kind: PrincipalKind) -> &'static str {
     }
 }
 
+/// What the file system says of the write-ahead log: every change of the tokens changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// Whether the last change is so long ago that one more would show: file systems count time in ticks of some
+    /// milliseconds.
+    pub(super) fn settled(self, now_us: i64) -> bool {
+        const TICKS_US: i64 = 50_000;
+        let (seconds, nanos) = self.modified;
+        seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000 + TICKS_US) < now_us
+    }
+}
+
 /// One connection to the file.
 #[derive(Debug)]
 pub(super) struct Store {
     connection: Connection,
+    log: PathBuf,
 }
 
 impl Store {
@@ -135,7 +154,15 @@ impl Store {
             _ => return Err(Error::Newer { found, known: FORMAT }),
         }
         transaction.commit()?;
-        Ok(Self { connection })
+        Ok(Self { connection, log: dir.join(format!("{FILE}-wal")) })
+    }
+
+    /// The state of the write-ahead log, if there is one: equal stamps that are [settled](Stamp::settled) mean that
+    /// nothing was written in between.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let found = std::fs::metadata(&self.log).ok()?;
+        let modified = (found.mtime(), found.mtime_nsec());
+        Some(Stamp { inode: found.ino(), length: found.len(), modified })
     }
 
     /// A number that changes when another connection, of this process or another, changed the file. It does

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::store::{State, Store, TokenRecord};
+use super::store::{Stamp, State, Store, TokenRecord};
 use super::token::{self, Hash};
 use super::{Caller, Error, PrincipalKind, Refused, SharedCaller, Ttl};
 use crate::clock::Clock;
@@ -82,6 +82,8 @@ struct Inner {
 struct Opened {
     store: Store,
     seen: i64,
+    /// The file as it was when `seen` was read, if it had settled: asking SQLite costs ten times as much as looking.
+    unchanged: Option<Stamp>,
 }
 
 /// Looked up by hash: that the comparison takes longer the more of a hash agrees tells an attacker nothing,
@@ -115,7 +117,7 @@ impl Tokens {
         let store = Store::open(dir)?;
         let seen = store.version()?;
         let table = ArcSwap::from_pointee(Table::read(&store)?);
-        let opened = Mutex::new(Opened { store, seen });
+        let opened = Mutex::new(Opened { store, seen, unchanged: None });
         Ok(Self { inner: Arc::new(Inner { opened, table, changes: watch::Sender::new(0), clock }) })
     }
 
@@ -259,12 +261,19 @@ impl Tokens {
     /// Reads the table again if another connection changed the file.
     fn refresh(&self) -> Result<(), Error> {
         let mut opened = self.lock();
+        // Before the question: what is written after it changes the next stamp.
+        let stamp = opened.store.stamp();
+        if stamp.is_some() && stamp == opened.unchanged {
+            return Ok(());
+        }
+        let now_us = self.inner.clock.now_us();
         let version = opened.store.version()?;
         if version != opened.seen {
             self.reload(&mut opened)?;
             // Only now: a table that could not be read must be tried again.
             opened.seen = version;
         }
+        opened.unchanged = stamp.filter(|stamp| stamp.settled(now_us));
         Ok(())
     }
 

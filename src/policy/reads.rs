@@ -2,6 +2,8 @@
 //!
 //! The walk is conservative: an expression that it does not know counts as looking at everything.
 
+use std::collections::BTreeSet;
+
 use cedar_policy::pst::{self, BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
 /// How an attribute path is used.
@@ -95,6 +97,10 @@ fn membership(within: &Expr) -> Use {
 /// What the policies of one slice look at in the context.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reads {
+    /// The context as a whole.
+    pub(super) whole: bool,
+    /// Anything of the request.
+    pub(super) request: bool,
     /// `request.now`, `request.hour` or `request.weekday`.
     pub(super) time: bool,
     /// `request.sourceIp`
@@ -115,6 +121,8 @@ pub(super) struct Reads {
     pub(super) all_args: bool,
     /// Single arguments, by path.
     pub(super) args: Vec<Vec<String>>,
+    /// Names of what else the context has.
+    pub(super) others: BTreeSet<String>,
 }
 
 impl Reads {
@@ -135,17 +143,22 @@ impl Reads {
         let whole = path.is_empty();
         match path {
             [] | ["request"] => {
+                self.request = true;
                 self.time = true;
                 self.source_ip = true;
                 if whole {
+                    self.whole = true;
                     self.all_args = true;
                     self.findings = true;
                     self.args_json = true;
                     self.whole_session();
                 }
             }
-            ["request", "now" | "hour" | "weekday", ..] => self.time = true,
-            ["request", "sourceIp", ..] => self.source_ip = true,
+            ["request", fact, ..] => {
+                self.request = true;
+                self.time |= matches!(*fact, "now" | "hour" | "weekday");
+                self.source_ip |= *fact == "sourceIp";
+            }
             ["session"] => self.whole_session(),
             ["session", fact, ..] => {
                 self.session = true;
@@ -157,8 +170,23 @@ impl Reads {
             ["argsJson", ..] => self.args_json = true,
             ["args"] => self.all_args = true,
             ["args", rest @ ..] => self.args.push(rest.iter().map(|part| (*part).to_owned()).collect()),
-            _ => {}
+            [other, ..] => {
+                self.others.insert((*other).to_owned());
+            }
         }
+    }
+
+    /// Whether any policy looks at this attribute of the context, or at something inside it.
+    pub(super) fn wants(&self, attribute: &str) -> bool {
+        self.whole
+            || match attribute {
+                "request" => self.request,
+                "session" => self.session,
+                "findings" => self.findings,
+                "argsJson" => self.args_json,
+                "args" => self.all_args || !self.args.is_empty(),
+                other => self.others.contains(other),
+            }
     }
 
     fn whole_session(&mut self) {
@@ -170,6 +198,9 @@ impl Reads {
 
     /// Takes in what another policy looks at.
     pub(super) fn add(&mut self, other: &Self) {
+        self.whole |= other.whole;
+        self.request |= other.request;
+        self.others.extend(other.others.iter().cloned());
         self.time |= other.time;
         self.source_ip |= other.source_ip;
         self.session_start |= other.session_start;
