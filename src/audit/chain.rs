@@ -1,7 +1,6 @@
 //! One SHA-256 a record: it is the chain link and the leaf of the Merkle tree (RFC 6962 §2.1).
 
 use aws_lc_rs::digest::{Context, SHA256};
-use std::fmt::Write as _;
 
 /// A leaf hash, or the hash of a node above.
 pub type Leaf = [u8; 32];
@@ -31,11 +30,8 @@ pub(super) fn hash(parts: &[&[u8]]) -> Leaf {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A hash from 64 lower-case hexadecimal digits.

@@ -20,6 +20,8 @@ pub struct Config {
     pub heartbeat_s: u64,
     /// While the log grows, a checkpoint is signed this often, in milliseconds.
     pub checkpoint_ms: u64,
+    /// How long a commit waits for more records while several calls run at once, in microseconds; 0: not at all.
+    pub commit_delay_us: u64,
     /// Where checkpoints are kept besides the data folder.
     pub anchors: super::anchor::Config,
     /// What of arguments and results is kept beside the log, encrypted.
@@ -51,6 +53,7 @@ impl Default for Config {
             retry_ms: 500,
             heartbeat_s: 60,
             checkpoint_ms: 1000,
+            commit_delay_us: 500,
             anchors: super::anchor::Config::default(),
             payloads: super::payload::Config::default(),
             receipts: Receipts::default(),

@@ -6,7 +6,6 @@ use super::payload::Body;
 use super::payload::seal::Sealed;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// Largest record, in bytes: a C2SP tlog-tiles entry has a 16-bit length.
@@ -259,7 +258,9 @@ pub(super) fn encode(draft: &Draft, place: &Place<'_>, out: &mut String) {
     members.sort_unstable_by_key(|(name, _)| *name);
     out.clear();
     for (index, (name, text)) in members.iter().enumerate() {
-        let _ = write!(out, "{}\"{name}\":{text}", if index == 0 { '{' } else { ',' });
+        for part in [if index == 0 { "{\"" } else { ",\"" }, *name, "\":", *text] {
+            out.push_str(part);
+        }
     }
     out.push('}');
 }
