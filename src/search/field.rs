@@ -162,7 +162,11 @@ impl Field {
 
 /// The candidate that differs least, if it differs little.
 pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let most = (word.chars().count() / 3).clamp(1, 3);
+    let most = match word.chars().count() {
+        0..=3 => 1,
+        4..=8 => 2,
+        _ => 3,
+    };
     let distance = |candidate: &&'c str| edits(word, candidate);
     let starts = |candidate: &str| word.len() >= 3 && candidate.starts_with(word);
     let ranked =

@@ -319,7 +319,8 @@ impl Searcher {
     fn lag(&self, view: Option<&View>, source: &mut Source) -> Result<Lag, Error> {
         let end = match view {
             Some(view) => view.end()?,
-            None => self.shelf().view()?.map_or(Ok(0), |view| view.end())?,
+            // An answer without the index does not hang on whether the index can be read.
+            None => self.shelf().view().ok().flatten().map_or(Ok(0), |view| view.end())?,
         };
         let head = source.head()?;
         let records = head.map_or(0, |head| (head + 1).saturating_sub(end));

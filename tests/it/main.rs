@@ -45,6 +45,7 @@ mod quickstart;
 mod raw_http;
 mod refusals;
 mod sanitize;
+mod search;
 mod silent_backend;
 mod telemetry_export;
 mod transports;

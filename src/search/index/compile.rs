@@ -4,6 +4,7 @@
 use super::super::Error;
 use super::super::field::Field;
 use super::super::query::{Node, Said, Test};
+use super::complement::Complement;
 use super::schema::Columns;
 use std::ops::Bound;
 use tantivy::Term;
@@ -16,13 +17,10 @@ use tantivy::schema::IndexRecordOption;
 pub(super) fn compile(columns: &Columns, node: &Node) -> Result<Box<dyn Query>, Error> {
     Ok(match node {
         Node::All(nodes) if nodes.is_empty() => Box::new(AllQuery),
-        Node::All(nodes) => all(columns, nodes)?,
+        Node::All(nodes) => clauses(columns, nodes, Occur::Must)?,
         Node::Any(nodes) if nodes.is_empty() => Box::new(EmptyQuery),
-        Node::Any(nodes) => {
-            let clauses = nodes.iter().map(|node| Ok((Occur::Should, compile(columns, node)?)));
-            Box::new(BooleanQuery::new(clauses.collect::<Result<_, Error>>()?))
-        }
-        Node::Not(_) => all(columns, std::slice::from_ref(node))?,
+        Node::Any(nodes) => clauses(columns, nodes, Occur::Should)?,
+        Node::Not(node) => Box::new(Complement(compile(columns, node)?)),
         Node::Is(field, test) => is(columns, *field, test)?,
         Node::Said(Said::Phrase(words)) => phrase(columns, words),
         Node::Said(Said::Prefix(prefix)) => {
@@ -31,19 +29,9 @@ pub(super) fn compile(columns: &Columns, node: &Node) -> Result<Box<dyn Query>, 
     })
 }
 
-/// A query of negations only matches nothing in the library: something that matches everything stands beside them.
-fn all(columns: &Columns, nodes: &[Node]) -> Result<Box<dyn Query>, Error> {
-    let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-    for node in nodes {
-        clauses.push(match node {
-            Node::Not(inner) => (Occur::MustNot, compile(columns, inner)?),
-            other => (Occur::Must, compile(columns, other)?),
-        });
-    }
-    if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
-        clauses.push((Occur::Must, Box::new(AllQuery)));
-    }
-    Ok(Box::new(BooleanQuery::new(clauses)))
+fn clauses(columns: &Columns, nodes: &[Node], occur: Occur) -> Result<Box<dyn Query>, Error> {
+    let clauses = nodes.iter().map(|node| Ok((occur, compile(columns, node)?)));
+    Ok(Box::new(BooleanQuery::new(clauses.collect::<Result<_, Error>>()?)))
 }
 
 fn is(columns: &Columns, field: Field, test: &Test) -> Result<Box<dyn Query>, Error> {

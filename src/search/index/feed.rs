@@ -81,15 +81,18 @@ impl Feed {
             Err(other) => return Err(other),
         };
         let kept = match opened {
-            // Made, and never committed: nothing is lost.
-            None | Some((_, None)) => None,
             Some((writer, Some(mark))) if belongs(&mark, &mut source)? => Some((writer, mark)),
-            Some(_) => {
-                tracing::warn!(
-                    "the index is of another log, or of one that had more records: it is made anew"
-                );
+            Some((writer, mark)) => {
+                // One without a mark was made and never committed: nothing is lost.
+                if mark.is_some() {
+                    tracing::warn!(
+                        "the index is of another log, or of one that had more records: it is made anew"
+                    );
+                }
+                drop(writer);
                 None
             }
+            None => None,
         };
         let rebuilt = kept.is_none();
         let (writer, mark) = if let Some(kept) = kept {

@@ -1,6 +1,7 @@
 //! The index beside the log: derived, disposable, never believed. It says which records to read.
 
 mod compile;
+mod complement;
 mod feed;
 mod gather;
 mod purge;
