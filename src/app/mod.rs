@@ -32,6 +32,7 @@ use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
 use crate::inspect::sanitize::Sanitizer;
 use crate::route::{CursorKey, Front, PinStore};
+use crate::search::Indexer;
 use crate::telemetry::Metrics;
 use assembly::Filters;
 use listeners::Listeners;
@@ -131,6 +132,7 @@ pub struct App {
     registry: Arc<Registry>,
     gateway: Arc<Gateway>,
     log: Log,
+    indexer: Option<Indexer>,
     tracker: TaskTracker,
     listeners: TaskTracker,
     stop: CancellationToken,
@@ -210,7 +212,8 @@ impl App {
             listeners.spawn(bound.agents.serve(routes(edge.clone()), listeners.clone(), stop.clone()));
             listeners.spawn(bound.admin.serve(api::routes(status), listeners.clone(), stop.clone()));
         }
-        Ok(Self { agents, admin, edge, registry, gateway, log, tracker, listeners, stop, closing })
+        let indexer = indexer(&config)?;
+        Ok(Self { agents, admin, edge, registry, gateway, log, indexer, tracker, listeners, stop, closing })
     }
 
     /// Opens a connection of an agent that speaks with this process and shows a token; with `server`, to that
@@ -250,14 +253,28 @@ impl App {
         self.closing.cancel();
         self.tracker.close();
         let _ = tokio::time::timeout(DRAIN, self.tracker.wait()).await;
-        let log = self.log;
-        let closed = tokio::task::spawn_blocking(move || log.close()).await;
+        let (log, indexer) = (self.log, self.indexer);
+        let closed = tokio::task::spawn_blocking(move || {
+            let closed = log.close();
+            if let Some(indexer) = indexer {
+                indexer.stop();
+            }
+            closed
+        });
+        let closed = closed.await;
         match closed {
             Ok(Ok(())) => {}
             Ok(Err(e)) => tracing::error!("the log was not closed cleanly: {e}"),
             Err(_) => tracing::error!("the log's writer panicked"),
         }
     }
+}
+
+/// The thread that keeps the index behind the log, if there is to be one.
+fn indexer(config: &Config) -> Result<Option<Indexer>, StartError> {
+    let folder = &config.data_dir;
+    let started = config.search.index.then(|| Indexer::start(folder, config.search)).transpose();
+    started.map_err(|source| StartError::Data { path: folder.clone(), source })
 }
 
 /// The anchors, once they agree with the log. One that cannot be asked does not keep the gateway from starting.

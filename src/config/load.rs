@@ -198,6 +198,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         inspect: file.inspect,
         sanitize: file.sanitize,
         audit: file.audit,
+        search: file.search,
         telemetry: file.telemetry,
         mcp_servers,
         files: gathered.sources.0.clone(),

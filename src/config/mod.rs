@@ -36,7 +36,7 @@ pub use self::watch::watch;
 pub use crate::secret::Secret;
 use crate::telemetry;
 use crate::tls::ServerTls;
-use crate::{audit, inspect, policy};
+use crate::{audit, inspect, policy, search};
 
 /// The whole configuration, checked: variables expanded, secrets read, paths relative to the file resolved.
 #[derive(Debug, Clone)]
@@ -65,6 +65,8 @@ pub struct Config {
     pub sanitize: inspect::sanitize::Config,
     /// How the log is kept.
     pub audit: audit::Config,
+    /// How the log is searched.
+    pub search: search::Config,
     /// Traces and log output.
     pub telemetry: telemetry::Config,
     /// The backends, in the order of the files.

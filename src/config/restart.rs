@@ -24,6 +24,7 @@ impl Config {
             ("allowedHosts", self.allowed_hosts != next.allowed_hosts),
             ("limits", at_start(&self.limits) != at_start(&next.limits)),
             ("audit", self.audit != next.audit),
+            ("search", self.search != next.search),
             ("telemetry", self.telemetry != next.telemetry),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()

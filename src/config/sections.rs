@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::server::ServerEntry;
 use super::tls::ListenerTls;
 use crate::telemetry;
-use crate::{audit, inspect, policy};
+use crate::{audit, inspect, policy, search};
 
 /// The configuration of Sealgate.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -41,6 +41,8 @@ pub(super) struct File {
     pub(super) sanitize: inspect::sanitize::Config,
     /// How the log is kept.
     pub(super) audit: audit::Config,
+    /// How the log is searched.
+    pub(super) search: search::Config,
     /// Traces and log output.
     pub(super) telemetry: telemetry::Config,
     /// Files (JSON or YAML) with more `mcpServers`, in the shape that MCP clients use.
@@ -69,6 +71,7 @@ impl Default for File {
             inspect: inspect::Config::default(),
             sanitize: inspect::sanitize::Config::default(),
             audit: audit::Config::default(),
+            search: search::Config::default(),
             telemetry: telemetry::Config::default(),
             include: Vec::new(),
             mcp_servers: IndexMap::new(),

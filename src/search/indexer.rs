@@ -1,8 +1,8 @@
 //! The thread that keeps the index behind the log: beside the requests, never in their way.
 
-use super::Error;
 use super::index::{Caught, Feed, fresh};
-use std::path::{Path, PathBuf};
+use super::{Config, Error};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,11 +26,12 @@ impl Indexer {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(folder: &Path) -> std::io::Result<Self> {
+    pub fn start(folder: &Path, config: Config) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let folder = folder.to_owned();
-        let thread =
-            std::thread::Builder::new().name("indexer".into()).spawn(move || run(&folder, &stopped))?;
+        let thread = std::thread::Builder::new()
+            .name("indexer".into())
+            .spawn(move || run(&folder, config.texts, &stopped))?;
         Ok(Self { stop, thread })
     }
 
@@ -43,11 +44,11 @@ impl Indexer {
     }
 }
 
-fn run(folder: &Path, stopped: &Receiver<()>) {
+fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
     let mut feed: Option<Feed> = None;
     let mut failing = false;
     loop {
-        let done = turn(folder, &mut feed, stopped);
+        let done = turn((folder, texts), &mut feed, stopped);
         if let Err(why) = &done
             && !std::mem::replace(&mut failing, true)
         {
@@ -62,7 +63,7 @@ fn run(folder: &Path, stopped: &Receiver<()>) {
             RETRY
         };
         if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            if let Err(why) = turn(folder, &mut feed, stopped) {
+            if let Err(why) = turn((folder, texts), &mut feed, stopped) {
                 tracing::warn!(
                     "the index does not have the last records yet, the next start takes them in: {why}"
                 );
@@ -73,7 +74,11 @@ fn run(folder: &Path, stopped: &Receiver<()>) {
 }
 
 /// Does what there is to do now.
-fn turn(folder: &Path, feed: &mut Option<Feed>, stopped: &Receiver<()>) -> Result<(), Error> {
+fn turn(
+    (folder, texts): (&Path, bool),
+    feed: &mut Option<Feed>,
+    stopped: &Receiver<()>,
+) -> Result<(), Error> {
     let wish = folder.join(REBUILD);
     if wish.exists() {
         *feed = None;
@@ -82,41 +87,55 @@ fn turn(folder: &Path, feed: &mut Option<Feed>, stopped: &Receiver<()>) -> Resul
     }
     let feed = match feed {
         Some(feed) => feed,
-        None => feed.insert(Feed::open(folder)?),
+        None => feed.insert(Feed::open(folder, Some(texts))?),
     };
     let stops = || stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Empty);
     feed.catch_up(&mut |_, _| !stops() && !wish.exists()).map(|_| ())
 }
 
-/// Brings the index up to the log, unless somebody else does. `progress` hears how many of how many records are done.
+/// Brings the index up to the log, unless somebody else does. `texts` says whether it is to hold the words of payloads;
+/// `None`: as it does now. `progress` hears how many of how many records are done.
 ///
 /// # Errors
 /// Log or index cannot be read or written.
-pub fn catch_up(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Option<Caught>, Error> {
-    match Feed::open(folder) {
-        Ok(mut feed) => feed
-            .catch_up(&mut |done, all| {
-                progress(done, all);
-                true
-            })
-            .map(Some),
-        Err(Error::Busy) => Ok(None),
-        Err(other) => Err(other),
-    }
+pub fn catch_up(
+    folder: &Path,
+    texts: Option<bool>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Caught>, Error> {
+    let mut feed = match Feed::open(folder, texts) {
+        Ok(feed) => feed,
+        Err(Error::Busy) => return Ok(None),
+        Err(other) => return Err(other),
+    };
+    let caught = feed.catch_up(&mut |done, all| {
+        progress(done, all);
+        true
+    })?;
+    Ok(Some(caught))
 }
 
 /// Makes the index anew. A running gateway is asked to; `None` then, and [`super::Searcher::status`] tells how far it is.
 ///
 /// # Errors
 /// Log or index cannot be read or written.
-pub fn rebuild(folder: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Option<Caught>, Error> {
+pub fn rebuild(
+    folder: &Path,
+    texts: Option<bool>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Caught>, Error> {
     match fresh(folder) {
-        Ok(()) => catch_up(folder, progress),
+        Ok(()) => catch_up(folder, texts, progress),
         Err(Error::Busy) => {
-            let path: PathBuf = folder.join(REBUILD);
+            let path = folder.join(REBUILD);
             std::fs::write(&path, b"").map_err(|source| Error::File { path, source })?;
             Ok(None)
         }
         Err(other) => Err(other),
     }
+}
+
+/// Whether somebody who was asked to make the index anew has not begun yet.
+pub fn is_rebuild_asked(folder: &Path) -> bool {
+    folder.join(REBUILD).exists()
 }

@@ -3,6 +3,7 @@
 //! [`Searcher`] answers; [`Indexer`] keeps the index behind the log; [`catch_up`] does the same once. The index is
 //! derived and disposable: it says which records to read, and nothing that it says is shown unread.
 
+mod config;
 mod cursor;
 mod doc;
 pub mod export;
@@ -18,9 +19,10 @@ mod source;
 mod tally;
 mod words;
 
+pub use config::Config;
 pub use field::{Field, Type};
 pub use index::Caught;
-pub use indexer::{Indexer, catch_up, rebuild};
+pub use indexer::{Indexer, catch_up, is_rebuild_asked, rebuild};
 pub use query::{Misread, Query};
 pub use request::{
     AggregateRequest, Aggregates, Answer, Consistency, Hit, Lag, MOST_HITS, Mode, PAGE, Relation, Request,
@@ -85,6 +87,9 @@ pub enum Error {
     /// There is no index.
     #[error("there is no index: run `sealgate audit index rebuild`, or use mode `scan`")]
     Missing,
+    /// The index holds no texts.
+    #[error("the index holds no words of what was said (`search.texts`): use mode `scan`")]
+    NoTexts,
     /// Somebody else writes the index.
     #[error("another process writes the index")]
     Busy,
@@ -126,6 +131,7 @@ impl Error {
                 | Self::Percents
                 | Self::Counts(_)
                 | Self::TooMany
+                | Self::NoTexts
         )
     }
 }

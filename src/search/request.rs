@@ -101,6 +101,8 @@ pub struct Scope {
     pub reader: String,
     /// The tenants whose records may be seen; `None`: everything.
     pub tenants: Option<Vec<String>>,
+    /// Whether records of no tenant, the gateway's own, may be seen besides those.
+    pub ownerless: bool,
 }
 
 /// A page of hits.

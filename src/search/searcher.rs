@@ -234,6 +234,24 @@ impl Searcher {
         self.with_source(|source| self.view(mode, consistency, source).map(|(_, end)| end))
     }
 
+    /// The numbers of all records that a query asks for, oldest first, of those with numbers below `snapshot`.
+    ///
+    /// # Errors
+    /// Log or index cannot be read, or a record is not what its hash says.
+    pub fn numbers(
+        &self,
+        query: &Query,
+        (scope, mode): (&Scope, Mode),
+        snapshot: u64,
+    ) -> Result<Vec<u64>, Error> {
+        let mut numbers = Vec::new();
+        self.each((query, scope, mode), (0, snapshot), &mut |found| {
+            numbers.push(found.seq);
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
     /// The state of the index.
     ///
     /// # Errors
@@ -369,13 +387,14 @@ fn understood((q, from, to): (&str, &Option<String>, &Option<String>), now_us: i
 fn within(node: &Node, scope: &Scope) -> Node {
     let Some(tenants) = &scope.tenants else { return node.clone() };
     let tenants = tenants.iter().map(|tenant| Node::Is(Field::Tenant, Test::Equals(tenant.clone())));
+    let ownerless = scope.ownerless.then(|| Node::Not(Box::new(Node::Is(Field::Tenant, Test::Exists))));
     // Not `Node::any`: of no tenants nothing may be seen, and that is what an empty one matches.
-    Node::All(vec![node.clone(), Node::Any(tenants.collect())])
+    Node::All(vec![node.clone(), Node::Any(tenants.chain(ownerless).collect())])
 }
 
 /// What a cursor is bound to.
 fn bound(query: &Query, order: Order, scope: &Scope) -> String {
-    format!("{order:?}\n{:?}\n{:?}\n{query}", scope.reader, scope.tenants)
+    format!("{order:?}\n{scope:?}\n{query}")
 }
 
 fn hits(source: &mut Source, seqs: &[u64], node: &Node) -> Result<Vec<Hit>, Error> {

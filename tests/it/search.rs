@@ -47,6 +47,6 @@ fn small() -> Corpus {
     corpus.call(&Said::new("bob", "mail", "mail_send", "hello table").with("EMAIL", "aa11"));
     corpus.denied(&Said::new("mallory", "crm", "crm_delete", "drop the table"));
     corpus.close();
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap().unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap().unwrap();
     corpus
 }

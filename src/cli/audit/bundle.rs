@@ -1,12 +1,13 @@
 //! `sealgate audit bundle`
 
-use super::{Done, Failure, Format, Place, say};
+use super::{Done, Failure, Format, Place, say, search};
 use crate::audit::bundle::{What, write};
 use crate::audit::{Reader, tree::Prover};
 use crate::clock::Clock;
-use serde_json::json;
+use crate::search::{Consistency, Mode, Scope};
+use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// Options of `audit bundle`.
@@ -16,7 +17,7 @@ pub(in crate::cli) struct Options {
     place: Place,
     /// All records from the first to the last number (`17..42`), or to the newest that is signed (`17..`): shows
     /// that none is missing between them.
-    #[arg(long, value_name = "FIRST..LAST", conflicts_with_all = ["seqs", "calls"])]
+    #[arg(long, value_name = "FIRST..LAST", conflicts_with_all = ["seqs", "calls", "query"])]
     range: Option<String>,
     /// This record; may be given several times. Does not show that there are no others.
     #[arg(long = "seq", value_name = "N")]
@@ -24,6 +25,9 @@ pub(in crate::cli) struct Options {
     /// All records of this call; may be given several times.
     #[arg(long = "call", value_name = "UUID")]
     calls: Vec<Uuid>,
+    /// All records that this query finds, as in `audit search`.
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["seqs", "calls"], allow_hyphen_values = true)]
+    query: Option<String>,
     /// Where to: a new folder, or a file that ends in `.tar`.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
@@ -37,6 +41,8 @@ pub(super) fn run(options: &Options) -> Done {
     let (what, query) = if let Some(range) = &options.range {
         let (from, to) = bounds(range, &Prover::open(&folder)?)?;
         (What::Range(from, to), json!({"range": {"from": from, "to": to}}))
+    } else if let Some(query) = &options.query {
+        by_query(options, &folder, query)?
     } else {
         let reader = Reader::open(&folder)?;
         let mut seqs = options.seqs.clone();
@@ -44,7 +50,7 @@ pub(super) fn run(options: &Options) -> Done {
             seqs.extend(reader.by_call(*call)?.iter().map(|entry| entry.seq));
         }
         if seqs.is_empty() {
-            let why = "give `--range FIRST..LAST`, `--seq N` or `--call UUID` of records that exist";
+            let why = "give `--range FIRST..LAST`, `--query QUERY`, `--seq N` or `--call UUID` of records that exist";
             return Err(Failure::Other(anyhow::anyhow!(why)));
         }
         (What::Selected(seqs), json!({"calls": options.calls, "seqs": options.seqs}))
@@ -75,6 +81,22 @@ pub(super) fn run(options: &Options) -> Done {
     }
     let text = format!("{} records, {} to {}: {}\n", made.records, made.from, made.to, made.path.display());
     say(options.output, &made, &text)
+}
+
+/// The records under the newest checkpoint that a query finds, and the query as it was understood.
+fn by_query(options: &Options, folder: &Path, query: &str) -> Result<(What, Value), Failure> {
+    let searcher = search::searcher(&options.place, folder, Mode::Index)?;
+    let asked = searcher.understand(query).map_err(|why| search::told(why, query))?;
+    let signed = Prover::open(folder)?.checkpoint()?.map_or(0, |signed| signed.size);
+    let snapshot = searcher.snapshot(Mode::Index, Consistency::Eventual)?.min(signed);
+    let seqs = searcher.numbers(&asked, (&Scope::default(), Mode::Index), snapshot)?;
+    if seqs.is_empty() {
+        return Err(Failure::Other(anyhow::anyhow!(
+            "no record under a checkpoint is what the query asks for"
+        )));
+    }
+    let understood = json!({"interpreted": asked.to_string(), "query": query, "snapshot": snapshot});
+    Ok((What::Selected(seqs), understood))
 }
 
 fn bounds(range: &str, prover: &Prover) -> Result<(u64, u64), Failure> {

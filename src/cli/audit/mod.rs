@@ -1,14 +1,18 @@
 //! `sealgate audit`: everything works on the files of the data folder, whether a gateway runs or not.
 
 mod bundle;
+mod export;
+mod index;
 mod keys;
 mod order;
 mod prove;
 mod read;
+mod search;
 mod verify;
 mod witness;
 
 use super::{Done, Failure, Format, Place, output};
+use std::io::{IsTerminal as _, Write as _};
 
 /// The verbs of `audit`.
 #[derive(Debug, clap::Subcommand)]
@@ -16,6 +20,13 @@ pub(super) enum Verb {
     /// Check every record, link, derived column, checkpoint and tile. Exit code 0: whole; 1: tampered with; 2: cannot
     /// decide; 4: rolled back.
     Verify(verify::Options),
+    /// Find records by a query, newest first: each hit is read from the log again and hashed again.
+    Search(search::Options),
+    /// Hand records out: exact bytes, a table, or OCSF events.
+    Export(export::Options),
+    /// The index beside the log: derived, disposable.
+    #[command(subcommand)]
+    Index(index::Verb),
     /// Ask whether a value was ever seen, and where: from commitments alone, the value on standard input.
     FindValue(super::find_value::Options),
     /// Print the newest records, one JSON document a line, as exact bytes.
@@ -49,6 +60,9 @@ pub(super) enum Verb {
 pub(super) fn run(verb: &Verb) -> Done {
     match verb {
         Verb::Verify(options) => verify::run(options),
+        Verb::Search(options) => search::run(options),
+        Verb::Export(options) => export::run(options),
+        Verb::Index(verb) => index::run(verb),
         Verb::FindValue(options) => super::find_value::run(options),
         Verb::Tail(options) => read::tail(options),
         Verb::Show(options) => read::show(options),
@@ -69,6 +83,19 @@ fn say(format: Format, value: &impl serde::Serialize, text: &str) -> Done {
     match format {
         Format::Json => output::json(value),
         Format::Text => output::print(text),
+    }
+}
+
+/// A bar on standard error while a person looks on, from how many of how many are done.
+fn progress(doing: &'static str) -> impl FnMut(u64, u64) {
+    let shows = std::io::stderr().is_terminal();
+    move |done, all| {
+        if shows && all > 0 {
+            let filled = usize::try_from(done.saturating_mul(30) / all).unwrap_or(30).min(30);
+            let (bar, rest) = ("█".repeat(filled), "·".repeat(30 - filled));
+            let end = if done >= all { "\n" } else { "" };
+            let _ = write!(std::io::stderr(), "\r{doing} {bar}{rest} {done} of {all} records{end}");
+        }
     }
 }
 

@@ -122,7 +122,7 @@ fn print(record: &[u8], format: Format) -> Done {
 }
 
 /// One record on one line, for people.
-fn line(record: &[u8]) -> String {
+pub(super) fn line(record: &[u8]) -> String {
     let value: serde_json::Value = serde_json::from_slice(record).unwrap_or_default();
     let text = |pointer: &str| match value.pointer(pointer) {
         Some(serde_json::Value::String(s)) => s.clone(),

@@ -8,6 +8,7 @@ use crate::audit::{Payload, hex};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tantivy::directory::error::LockError;
+use tantivy::indexer::IndexWriterOptions;
 use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError};
 
 /// Records that are read at once.
@@ -59,15 +60,21 @@ pub(in crate::search) fn fresh(data: &Path) -> Result<(), Error> {
 }
 
 fn lock(index: &Index) -> Result<IndexWriter, Error> {
-    match index.writer_with_num_threads(1, ARENA) {
+    let options = IndexWriterOptions::builder()
+        .num_worker_threads(1)
+        .num_merge_threads(1)
+        .memory_budget_per_thread(ARENA)
+        .build();
+    match index.writer_with_options(options) {
         Err(TantivyError::LockFailure(LockError::LockBusy, _)) => Err(Error::Busy),
         other => Ok(other?),
     }
 }
 
 impl Feed {
-    /// Opens the index of a data folder for writing. One of another log, of another form, or damaged, is made anew.
-    pub(in crate::search) fn open(data: &Path) -> Result<Self, Error> {
+    /// Opens the index of a data folder for writing. One of another log, of another form, or damaged, is made anew. `texts`
+    /// says whether it holds the words of payloads; `None`: as it does now.
+    pub(in crate::search) fn open(data: &Path, texts: Option<bool>) -> Result<Self, Error> {
         let columns = Columns::new();
         let place = folder(data);
         let mut source = Source::open(data)?;
@@ -81,10 +88,14 @@ impl Feed {
             Err(other) => return Err(other),
         };
         let kept = match opened {
-            Some((writer, Some(mark))) if belongs(&mark, &mut source)? => Some((writer, mark)),
+            Some((writer, Some(mark)))
+                if texts.is_none_or(|texts| texts == mark.texts) && belongs(&mark, &mut source)? =>
+            {
+                Some((writer, mark))
+            }
             Some((writer, mark)) => {
                 // One without a mark was made and never committed: nothing is lost.
-                if mark.is_some() {
+                if mark.is_some_and(|mark| texts.is_none_or(|texts| texts == mark.texts)) {
                     tracing::warn!(
                         "the index is of another log, or of one that had more records: it is made anew"
                     );
@@ -99,7 +110,7 @@ impl Feed {
             kept
         } else {
             fresh(data)?;
-            (lock(&create(&place, &columns)?)?, Mark::start())
+            (lock(&create(&place, &columns)?)?, Mark::start(texts.unwrap_or(true)))
         };
         // What a crash left behind may hold words of erased texts.
         writer.garbage_collect_files().wait()?;
@@ -121,7 +132,8 @@ impl Feed {
         let mut goes_on = true;
         while goes_on {
             let head = self.source.head()?.map_or(0, |head| head + 1);
-            let records = self.source.read(self.mark.next, CHUNK, Texts::With)?;
+            let texts = if self.mark.texts { Texts::With } else { Texts::Without };
+            let records = self.source.read(self.mark.next, CHUNK, texts)?;
             if records.is_empty() {
                 break;
             }

@@ -41,13 +41,15 @@ pub(super) struct Mark {
     pub next: u64,
     /// Hash of the record before, hexadecimal: tells whether it is an index of this log.
     pub leaf: String,
+    /// Whether it holds the words of payloads.
+    pub texts: bool,
     /// Erasures whose words are perhaps still in the index's files.
     pub purges: Vec<u64>,
 }
 
 impl Mark {
-    fn start() -> Self {
-        Self { version: VERSION, next: 0, leaf: String::new(), purges: Vec::new() }
+    fn start(texts: bool) -> Self {
+        Self { version: VERSION, next: 0, leaf: String::new(), texts, purges: Vec::new() }
     }
 }
 
@@ -93,7 +95,22 @@ fn mark_of(index: &Index) -> Result<Option<Mark>, Error> {
 pub(super) struct Shelf {
     folder: PathBuf,
     columns: Columns,
-    opened: Option<(Index, IndexReader, SystemTime)>,
+    opened: Option<Opened>,
+}
+
+struct Opened {
+    reader: IndexReader,
+    /// Which state of the index it is.
+    changed: SystemTime,
+    texts: bool,
+}
+
+impl Opened {
+    fn new(index: &Index, changed: SystemTime) -> Result<Self, Error> {
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let texts = mark_of(index)?.is_some_and(|mark| mark.texts);
+        Ok(Self { reader, changed, texts })
+    }
 }
 
 impl std::fmt::Debug for Shelf {
@@ -115,20 +132,21 @@ impl Shelf {
             return Ok(None);
         };
         match &mut self.opened {
-            Some((_, _, known)) if *known == changed => {}
-            Some((_, reader, known)) => {
-                reader.reload()?;
-                *known = changed;
+            Some(opened) if opened.changed == changed => {}
+            Some(opened) => {
+                opened.reader.reload()?;
+                opened.changed = changed;
+                opened.texts = mark_of(opened.reader.searcher().index())?.is_some_and(|mark| mark.texts);
             }
             None => {
                 let Some(index) = open(&self.folder, &self.columns)? else { return Ok(None) };
-                let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-                self.opened = Some((index, reader, changed));
+                self.opened = Some(Opened::new(&index, changed)?);
             }
         }
-        let view = |(_, reader, _): &(Index, IndexReader, SystemTime)| View {
+        let view = |opened: &Opened| View {
             columns: self.columns.clone(),
-            searcher: reader.searcher(),
+            searcher: opened.reader.searcher(),
+            texts: opened.texts,
         };
         Ok(self.opened.as_ref().map(view))
     }
@@ -143,6 +161,7 @@ impl Shelf {
 pub(super) struct View {
     columns: Columns,
     searcher: Searcher,
+    texts: bool,
 }
 
 impl View {
@@ -164,6 +183,9 @@ impl View {
 
     /// Asks it.
     pub(super) fn gather(&self, wanted: &Wanted<'_>) -> Result<Gathered, Error> {
+        if wanted.node.asks_for_texts() && !self.texts {
+            return Err(Error::NoTexts);
+        }
         let query = compile::compile(&self.columns, wanted.node)?;
         let gathered = self.searcher.search(&*query, &Gather::new(wanted))?;
         if gathered.tallies.iter().any(super::tally::Tally::is_full) {

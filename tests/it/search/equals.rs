@@ -177,11 +177,11 @@ fn any_tree_over_any_corpus_finds_what_the_model_knows() {
                     corpus.call(said);
                 }
                 if n % 9 == 8 {
-                    catch_up(corpus.path(), &mut |_, _| {}).unwrap().unwrap();
+                    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap().unwrap();
                 }
             }
             corpus.close();
-            catch_up(corpus.path(), &mut |_, _| {}).unwrap().unwrap();
+            catch_up(corpus.path(), None, &mut |_, _| {}).unwrap().unwrap();
             let searcher = searcher(corpus.path());
             for (ask, limit) in asks {
                 // The log's own records are not in the model.

@@ -17,7 +17,7 @@ fn words_of_erased_texts_are_in_no_file_of_the_index() {
     corpus.call(&Said::new("bob", "crm", "find", "bertramcanary two").with("EMAIL", "aa11"));
     let third = corpus.call(&Said::new("carol", "crm", "find", "celiacanary three"));
     let kept = corpus.call(&Said::new("dora", "crm", "find", "dorotheacanary four"));
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     let words = ["rosalindcanary", "bertramcanary", "celiacanary", "dorotheacanary"];
     assert!(words.iter().all(|word| corpus.index_holds(word)), "what is kept can be found");
     assert_eq!(found(&searcher(corpus.path()), "rosalindcanary").len(), 1);
@@ -30,7 +30,7 @@ fn words_of_erased_texts_are_in_no_file_of_the_index() {
             .enumerate()
     {
         erase(&corpus, selector);
-        catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+        catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
         for (at, word) in words.iter().enumerate() {
             assert_eq!(corpus.index_holds(word), at > n, "{word} after erasure {n}");
         }
@@ -44,10 +44,10 @@ fn words_of_erased_texts_are_in_no_file_of_the_index() {
     assert_eq!(found(&searcher, "kind:erase \"asked for\"").len(), 3);
     // A subject may speak again.
     corpus.call(&Said::new("alice", "crm", "find", "phoebecanary five"));
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     assert_eq!(found(&searcher, "phoebecanary").len(), 1);
     corpus.close();
-    rebuild(corpus.path(), &mut |_, _| {}).unwrap();
+    rebuild(corpus.path(), None, &mut |_, _| {}).unwrap();
     assert!(words[..3].iter().all(|word| !corpus.index_holds(word)), "nor in one that is made anew");
     assert_eq!(found(&searcher, "phoebecanary OR dorotheacanary").len(), 2);
 }
@@ -58,7 +58,7 @@ fn an_erasure_that_the_index_was_behind_of_leaves_nothing() {
     corpus.call(&Said::new("alice", "crm", "find", "rosalindcanary"));
     erase(&corpus, Selector::Subject("alice".into()));
     corpus.close();
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     assert!(!corpus.index_holds("rosalindcanary"));
     assert!(found(&searcher(corpus.path()), "rosalindcanary").is_empty());
 }

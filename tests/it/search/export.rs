@@ -46,7 +46,7 @@ fn no_cell_is_a_formula() {
     let mut corpus = Corpus::new();
     corpus.denied(&Said::new("=HYPERLINK(\"http://x\",\"y\")", "@crm", "+1", "x"));
     corpus.close();
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     let (table, _) = exported(&searcher(corpus.path()), "kind:call.denied", Form::Csv, (Mode::Index, 0));
     let mut lines = table.lines();
     assert!(lines.next().unwrap().starts_with("seq,time,kind,call,tenant,actor,"));
@@ -87,7 +87,7 @@ fn events_are_what_the_schema_of_ocsf_says() {
             .member("trace", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     );
     corpus.close();
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     let (events, records) = exported(&searcher(corpus.path()), "", Form::Ocsf, (Mode::Index, 0));
     assert_eq!(events.lines().count() as u64, records);
     for line in events.lines() {

@@ -3,7 +3,7 @@
 use super::corpus::{Corpus, Said};
 use super::{Error, Mode, Request, Scope, ask, found, refused, searcher, seqs, small};
 use sealgate::clock::Clock;
-use sealgate::search::{Consistency, Indexer, Searcher, catch_up, rebuild};
+use sealgate::search::{Config, Consistency, Indexer, Searcher, catch_up, rebuild};
 use std::path::Path;
 
 fn copy(from: &Path, to: &Path) {
@@ -20,7 +20,7 @@ fn pages_stay_the_same_while_the_log_grows() {
     for n in 0..5 {
         corpus.denied(&Said::new("alice", "crm", &format!("t{n}"), "hello"));
     }
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     let searcher = searcher(corpus.path());
     let first = Request { limit: Some(2), ..ask("actor:alice") };
     let page = searcher.search(&first, &Scope::default()).unwrap();
@@ -28,7 +28,7 @@ fn pages_stay_the_same_while_the_log_grows() {
     for n in 5..9 {
         corpus.denied(&Said::new("alice", "crm", &format!("t{n}"), "hello"));
     }
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     let (mut all, mut next) = (seqs(&page), page.next);
     while let Some(cursor) = next {
         let page =
@@ -47,7 +47,7 @@ fn pages_stay_the_same_while_the_log_grows() {
 fn whoever_follows_misses_nothing_and_sees_nothing_twice() {
     let mut corpus = Corpus::new();
     corpus.denied(&Said::new("alice", "crm", "old", "x"));
-    catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
     let searcher = searcher(corpus.path());
     let follow = Request { follow: true, limit: Some(2), ..ask("actor:alice") };
     let mut page = searcher.search(&follow, &Scope::default()).unwrap();
@@ -58,7 +58,7 @@ fn whoever_follows_misses_nothing_and_sees_nothing_twice() {
             written.push(corpus.denied(&Said::new("alice", "crm", &format!("t{n}"), "x")));
             corpus.denied(&Said::new("bob", "crm", "other", "x"));
         }
-        catch_up(corpus.path(), &mut |_, _| {}).unwrap();
+        catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
         loop {
             let asked = Request { cursor: page.next.clone(), ..follow.clone() };
             page = searcher.search(&asked, &Scope::default()).unwrap();
@@ -77,12 +77,12 @@ fn whoever_follows_misses_nothing_and_sees_nothing_twice() {
 fn a_cursor_is_good_for_its_reader_and_query_only() {
     let corpus = small();
     let searcher = searcher(corpus.path());
-    let alice = Scope { reader: "alice".into(), tenants: None };
+    let alice = Scope { reader: "alice".into(), ..Scope::default() };
     let first = Request { limit: Some(1), ..ask("kind:call.*") };
     let cursor = searcher.search(&first, &alice).unwrap().next.unwrap();
     let again = Request { cursor: Some(cursor.clone()), ..first.clone() };
     assert!(searcher.search(&again, &alice).is_ok());
-    let somebody = Scope { reader: "bob".into(), tenants: None };
+    let somebody = Scope { reader: "bob".into(), ..Scope::default() };
     let narrowed = Scope { tenants: Some(vec!["acme".into()]), ..alice.clone() };
     for scope in [somebody, narrowed] {
         assert!(matches!(searcher.search(&again, &scope), Err(Error::Cursor)));
@@ -149,14 +149,14 @@ fn an_index_of_another_log_is_not_believed_and_is_made_anew() {
         other.denied(&Said::new("zoe", "crm", &format!("t{n}"), "x"));
     }
     other.close();
-    catch_up(other.path(), &mut |_, _| {}).unwrap();
+    catch_up(other.path(), None, &mut |_, _| {}).unwrap();
     std::fs::remove_dir_all(ours.path().join("search")).unwrap();
     copy(&other.path().join("search"), &ours.path().join("search"));
     let ask_zoe = ask("actor:zoe");
     let error = refused(&searcher(ours.path()), &ask_zoe);
     assert!(matches!(error, Error::Forged(_) | Error::Log(_)), "{error}");
     assert!(!error.is_askers());
-    let caught = catch_up(ours.path(), &mut |_, _| {}).unwrap().unwrap();
+    let caught = catch_up(ours.path(), None, &mut |_, _| {}).unwrap().unwrap();
     assert!(caught.rebuilt);
     assert!(found(&searcher(ours.path()), "actor:zoe").is_empty());
     assert_eq!(found(&searcher(ours.path()), "actor:alice").len(), 2);
@@ -172,7 +172,7 @@ fn a_damaged_index_is_an_error_and_a_rebuild_mends_it() {
     let scanned = Request { mode: Mode::Scan, ..ask("kind:call.*") };
     assert_eq!(seqs(&searcher(corpus.path()).search(&scanned, &Scope::default()).unwrap()), before);
     let mut steps = Vec::new();
-    let caught = rebuild(corpus.path(), &mut |done, all| steps.push((done, all))).unwrap().unwrap();
+    let caught = rebuild(corpus.path(), None, &mut |done, all| steps.push((done, all))).unwrap().unwrap();
     assert_eq!(steps.last(), Some(&(caught.indexed, caught.indexed)));
     assert_eq!(found(&searcher(corpus.path()), "kind:call.*"), before);
     std::fs::remove_dir_all(corpus.path().join("search")).unwrap();
@@ -191,16 +191,16 @@ fn the_index_says_how_far_it_is_behind_and_an_answer_can_wait_for_it() {
     assert_eq!(answer.lag.log_head, Some(last));
     assert!(answer.lag.records >= 1 && answer.lag.ms >= 5000, "{:?}", answer.lag);
     let folder = corpus.path().to_owned();
-    let indexer = Indexer::start(&folder).unwrap();
+    let indexer = Indexer::start(&folder, Config::default()).unwrap();
     for consistency in [Consistency::Wait, Consistency::WaitFor(last)] {
         let waited =
             searcher.search(&Request { consistency, ..ask("actor:late") }, &Scope::default()).unwrap();
         assert_eq!(seqs(&waited), [last]);
         assert_eq!(waited.lag.records, 0);
     }
-    assert!(matches!(catch_up(&folder, &mut |_, _| {}), Ok(None)), "one writer at a time");
+    assert!(matches!(catch_up(&folder, None, &mut |_, _| {}), Ok(None)), "one writer at a time");
     // Asked to, the one that writes it makes it anew.
-    assert!(rebuild(&folder, &mut |_, _| {}).unwrap().is_none());
+    assert!(rebuild(&folder, None, &mut |_, _| {}).unwrap().is_none());
     let wish = folder.join("search.rebuild");
     let begun = std::time::Instant::now();
     while wish.exists() || searcher.status().map_or(true, |status| status.lag.records > 0) {
