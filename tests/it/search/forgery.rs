@@ -188,7 +188,7 @@ fn the_index_says_how_far_it_is_behind_and_an_answer_can_wait_for_it() {
     corpus.clock.advance_us(5_000_000);
     let answer = searcher.search(&ask("actor:late"), &Scope::default()).unwrap();
     assert!(answer.hits.is_empty());
-    assert_eq!(answer.lag.log_head, Some(last));
+    assert!(answer.lag.log_head >= Some(last));
     assert!(answer.lag.records >= 1 && answer.lag.ms >= 5000, "{:?}", answer.lag);
     let folder = corpus.path().to_owned();
     let indexer = Indexer::start(&folder, Config::default()).unwrap();
@@ -196,7 +196,7 @@ fn the_index_says_how_far_it_is_behind_and_an_answer_can_wait_for_it() {
         let waited =
             searcher.search(&Request { consistency, ..ask("actor:late") }, &Scope::default()).unwrap();
         assert_eq!(seqs(&waited), [last]);
-        assert_eq!(waited.lag.records, 0);
+        assert!(waited.lag.indexed_through >= Some(last));
     }
     assert!(matches!(catch_up(&folder, None, &mut |_, _| {}), Ok(None)), "one writer at a time");
     // Asked to, the one that writes it makes it anew.
