@@ -1,13 +1,113 @@
-//! What may operators ask? Health and metrics, on a listener of their own.
+//! What may operators and auditors ask? Health and metrics on the administrative listener, the log's own API on that
+//! of the auditors.
+//!
+//! Health and metrics need no credential. Everything else passes [`door`]: host, credential, rate; policy is asked by
+//! each handler, and what came of the request is recorded before its answer leaves.
+
+mod audit;
+mod door;
+mod input;
+mod openapi;
+mod problem;
+mod visit;
+
+pub use audit::document as audit_document;
 
 use crate::app::Status;
+use crate::gateway::{Fold, Gateway};
+use crate::http::Origins;
+use crate::identity::Tokens;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use problem::Problem;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Requests that read the stores at once; others wait.
+const READERS: usize = 8;
+
+/// What both APIs are made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The trunk, for its rules and its log.
+    pub gateway: Arc<Gateway>,
+    /// Who is calling.
+    pub tokens: Arc<Tokens>,
+    /// Which hosts and origins are ours.
+    pub origins: Origins,
+    /// What counts the requests that are not heard.
+    pub fold: Arc<Fold>,
+    /// The data folder.
+    pub folder: PathBuf,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Bounds of both APIs.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The tenant to which the gateway's own records belong.
+    pub operator_tenant: String,
+    /// Most requests of one principal in a minute.
+    pub requests_per_minute: NonZeroU32,
+    /// Most records on one page.
+    pub page: u64,
+    /// Most records in one export.
+    pub export: u64,
+}
+
+/// What answers auditors.
+#[derive(Debug)]
+pub struct Api {
+    gateway: Arc<Gateway>,
+    tokens: Arc<Tokens>,
+    origins: Origins,
+    fold: Arc<Fold>,
+    folder: PathBuf,
+    limits: Limits,
+    rates: door::Rates,
+    readers: Arc<Semaphore>,
+    erasures: audit::Pending,
+}
+
+impl Api {
+    /// Builds the APIs.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { gateway, tokens, origins, fold, folder, limits } = parts;
+        audit::tidy(&folder);
+        Self {
+            rates: door::rates(limits.requests_per_minute),
+            readers: Arc::new(Semaphore::new(READERS)),
+            erasures: audit::Pending::of(&folder),
+            gateway,
+            tokens,
+            origins,
+            fold,
+            folder,
+            limits,
+        }
+    }
+
+    /// Reads the stores off the async threads, a bounded number of requests at once.
+    async fn reading<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place = self.readers.clone().acquire_owned().await.map_err(|_| Problem::Internal)?;
+        let api = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work(&api)
+        });
+        done.await.unwrap_or(Err(Problem::Internal))
+    }
+}
 
 /// All routes of the administrative listener, on one screen.
 pub fn routes(status: Arc<Status>) -> Router {
@@ -16,6 +116,15 @@ pub fn routes(status: Arc<Status>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(status)
+}
+
+/// All routes of the auditors' listener.
+pub fn auditors(api: Arc<Api>) -> Router {
+    let guarded = audit::routes()
+        .fallback(|| async { Problem::NotFound("endpoint") })
+        .layer(axum::middleware::from_fn_with_state(api.clone(), door::of_auditors))
+        .with_state(api);
+    Router::new().route("/audit/v1/openapi.json", get(audit::openapi)).merge(guarded)
 }
 
 /// The process answers.

@@ -17,6 +17,7 @@ mod watch;
 
 pub use definitions::HeldTool;
 pub use evidence::{Unanswered, asked_for_value, find_value, record_asked};
+pub use listeners::Addresses;
 pub use report::{BackendReport, Trial};
 pub use status::{Ready, Status};
 
@@ -26,7 +27,7 @@ use crate::audit::anchor::{self, Anchors};
 use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
-use crate::gateway::{Duties, Gateway, Seals};
+use crate::gateway::{Duties, Fold, Gateway, Seals};
 use crate::http::{Connection, Credential, Edge, Limits, Origins, Parts, Way, routes};
 use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
@@ -124,10 +125,8 @@ enum Doors {
 /// A running gateway.
 #[derive(Debug)]
 pub struct App {
-    /// Where agents connect.
-    pub agents: SocketAddr,
-    /// Where health and metrics are.
-    pub admin: SocketAddr,
+    /// Where it can be reached.
+    pub addresses: Addresses,
     edge: Arc<Edge>,
     registry: Arc<Registry>,
     gateway: Arc<Gateway>,
@@ -180,8 +179,7 @@ impl App {
             Doors::Shut => None,
         };
         let certificates = bound.as_ref().map(|bound| bound.certificates.clone()).unwrap_or_default();
-        let (agents, admin) =
-            bound.as_ref().map_or((config.listen, config.admin.listen), |bound| bound.addresses);
+        let addresses = bound.as_ref().map_or_else(|| Addresses::named(&config), |bound| bound.addresses);
         let cursors = CursorKey::random().ok_or(StartError::Random)?;
         let seals = Seals::new(keys.handles());
 
@@ -201,7 +199,7 @@ impl App {
         let gateway = Arc::new(Gateway::new(rules, (log.clone(), clock), handles, news, duties));
         registry.run(gateway.clone(), certificates, stop.clone());
 
-        let edge = Arc::new(edge(&config, agents, gateway.clone(), tokens.clone(), &tracker));
+        let edge = Arc::new(edge(&config, addresses.agents, gateway.clone(), tokens.clone(), &tracker));
         let status = Arc::new(Status::new(gateway.clone(), edge.clone(), registry.clone(), metrics.clone()));
         tokens.run(&tracker, stop.clone());
         metrics.run(&tracker, stop.clone());
@@ -211,9 +209,11 @@ impl App {
         if let Some(bound) = bound {
             listeners.spawn(bound.agents.serve(routes(edge.clone()), listeners.clone(), stop.clone()));
             listeners.spawn(bound.admin.serve(api::routes(status), listeners.clone(), stop.clone()));
+            let api = Arc::new(auditors(&config, (gateway.clone(), tokens), edge.fold()));
+            listeners.spawn(bound.auditors.serve(api::auditors(api), listeners.clone(), stop.clone()));
         }
         let indexer = indexer(&config)?;
-        Ok(Self { agents, admin, edge, registry, gateway, log, indexer, tracker, listeners, stop, closing })
+        Ok(Self { addresses, edge, registry, gateway, log, indexer, tracker, listeners, stop, closing })
     }
 
     /// Opens a connection of an agent that speaks with this process and shows a token; with `server`, to that
@@ -286,6 +286,32 @@ async fn anchors(config: &Config, origin: &str) -> Result<Anchors, StartError> {
     Ok(anchors)
 }
 
+/// Which hosts and origins are ours, on every listener.
+fn origins(config: &Config) -> Origins {
+    let public = config.public_url.as_ref();
+    let hosts = config.allowed_hosts.iter().cloned();
+    let hosts = hosts.chain(public.and_then(|url| url.host_str()).map(str::to_owned));
+    let origins = config.allowed_origins.iter().cloned();
+    Origins::new(hosts, origins.chain(public.map(|url| url.origin().ascii_serialization())))
+}
+
+fn auditors(config: &Config, (gateway, tokens): (Arc<Gateway>, Arc<Tokens>), fold: Arc<Fold>) -> api::Api {
+    let bounds = &config.audit_api;
+    api::Api::new(api::Parts {
+        gateway,
+        tokens,
+        origins: origins(config),
+        fold,
+        folder: config.data_dir.clone(),
+        limits: api::Limits {
+            operator_tenant: bounds.operator_tenant.clone(),
+            requests_per_minute: bounds.requests_per_minute,
+            page: bounds.page_size,
+            export: bounds.export_size,
+        },
+    })
+}
+
 fn edge(
     config: &Config,
     bound: SocketAddr,
@@ -294,16 +320,11 @@ fn edge(
     tracker: &TaskTracker,
 ) -> Edge {
     let limits = &config.limits;
-    let public = config.public_url.as_ref();
-    let hosts = config.allowed_hosts.iter().cloned();
-    let hosts = hosts.chain(public.and_then(|url| url.host_str()).map(str::to_owned));
-    let origins = config.allowed_origins.iter().cloned();
-    let origins = origins.chain(public.map(|url| url.origin().ascii_serialization()));
     tracing::debug!(%bound, "agents' edge");
     Edge::new(Parts {
         gateway,
         tokens,
-        origins: Origins::new(hosts, origins),
+        origins: origins(config),
         limits: Limits {
             request_bytes: limits.request_bytes,
             depth: limits.depth,

@@ -2,10 +2,14 @@
 
 use super::Error;
 use super::chain::{Leaf, hex, leaf};
+use super::record::Kind;
 use super::store::{Row, open_readonly, row};
 use rusqlite::{Connection, params};
 use std::path::Path;
 use uuid::Uuid;
+
+/// No sequence number is as large: SQLite's integers end here.
+const LAST: u64 = u64::MAX >> 1;
 
 /// A record as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +18,28 @@ pub struct Entry {
     pub seq: u64,
     /// Its exact bytes.
     pub record: Vec<u8>,
+    /// Its hash as it was stored beside it.
+    pub stored: Leaf,
+}
+
+impl Entry {
+    /// The hash of the bytes, if it is the one that was stored.
+    ///
+    /// # Errors
+    /// The record is not what was written.
+    pub fn leaf(&self) -> Result<Leaf, Error> {
+        let leaf = leaf(&self.record);
+        if leaf == self.stored { Ok(leaf) } else { Err(Error::Altered(self.seq)) }
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> Option<Kind> {
+        #[derive(serde::Deserialize)]
+        struct Peek<'r> {
+            kind: &'r str,
+        }
+        serde_json::from_slice::<Peek<'_>>(&self.record).ok().and_then(|peek| Kind::parse(peek.kind))
+    }
 }
 
 /// A read-only view of a log.
@@ -46,7 +72,15 @@ impl Reader {
     /// # Errors
     /// The store cannot be read.
     pub fn since(&self, seq: u64, count: u64) -> Result<Vec<Entry>, Error> {
-        self.rows("WHERE seq >= ?1 ORDER BY seq LIMIT ?2", params![seq, count])
+        self.rows("WHERE seq >= ?1 ORDER BY seq LIMIT ?2", params![seq.min(LAST), count])
+    }
+
+    /// At most `count` records before `seq`, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn before(&self, seq: u64, count: u64) -> Result<Vec<Entry>, Error> {
+        self.rows("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", params![seq.min(LAST), count])
     }
 
     /// All records of one call.
@@ -94,7 +128,7 @@ impl Reader {
             }
             before = Some((row.seq, row.leaf));
             if row.seq >= seq && row.seq < end {
-                found.push((Entry { seq: row.seq, record: row.record }, row.leaf));
+                found.push((Entry { seq: row.seq, record: row.record, stored: row.leaf }, row.leaf));
             }
         }
         Ok(found)
@@ -104,7 +138,8 @@ impl Reader {
         let mut query =
             self.connection.prepare(&format!("SELECT seq, t, kind, call, rec, leaf FROM entry {rest}"))?;
         let rows = query.query_map(params, row)?;
-        let entry = |row: Result<Row, _>| row.map(|row| Entry { seq: row.seq, record: row.record });
+        let entry =
+            |row: Result<Row, _>| row.map(|row| Entry { seq: row.seq, record: row.record, stored: row.leaf });
         Ok(rows.map(entry).collect::<Result<_, _>>()?)
     }
 }

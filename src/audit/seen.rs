@@ -34,6 +34,8 @@ pub struct Sighting {
     pub pointer: String,
     /// How often.
     pub count: u64,
+    /// The commitment under which it is recorded, hexadecimal.
+    pub commitment: String,
 }
 
 /// All sightings of one value.
@@ -132,6 +134,7 @@ pub fn seen(
                         found: finding.kind.clone(),
                         pointer: finding.pointer.clone(),
                         count: finding.count,
+                        commitment: finding.commitment.clone(),
                     });
                 }
             }

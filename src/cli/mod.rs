@@ -77,6 +77,8 @@ enum Verb {
 enum ConfigVerb {
     /// Print the JSON Schema of the configuration file.
     Schema,
+    /// Print the OpenAPI 3.1 document of the auditors' API.
+    Openapi,
 }
 
 /// In which form results are printed.
@@ -124,6 +126,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Approval(verb) => approval::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Config(ConfigVerb::Schema) => output::json(&crate::config::json_schema()),
+        Verb::Config(ConfigVerb::Openapi) => {
+            crate::api::audit_document().map_err(Failure::from).and_then(|text| output::print(&text))
+        }
         Verb::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "sealgate", &mut std::io::stdout());

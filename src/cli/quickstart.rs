@@ -50,12 +50,15 @@ pub(super) fn run(options: &Options) -> Done {
     serve::serve(config, &file, |app| {
         // Only now: a start that fails leaves no tokens behind.
         let tokens = make_tokens(&data_dir)?;
-        let endpoint = format!("http://{}/mcp", app.agents);
-        let admin = format!("http://{}", app.admin);
+        let at = app.addresses;
+        let endpoint = format!("http://{}/mcp", at.agents);
+        let admin = format!("http://{}", at.admin);
+        let audit = format!("http://{}/audit/v1", at.auditors);
         if options.json {
             return output::json_line(&json!({
                 "endpoint": endpoint,
                 "admin": admin,
+                "audit_api": audit,
                 "data_dir": data_dir,
                 "config": file,
                 "tokens": {
@@ -65,7 +68,7 @@ pub(super) fn run(options: &Options) -> Done {
                 },
             }));
         }
-        output::print(&welcome(&endpoint, &admin, &file, &data_dir, &tokens))
+        output::print(&welcome((&endpoint, &admin, &audit), &file, &data_dir, &tokens))
     })
 }
 
@@ -81,10 +84,13 @@ fn write_files(folder: &Path, port: u16) -> anyhow::Result<PathBuf> {
     }
     let binary = serde_json::to_string(&std::env::current_exe()?)?;
     let admin = if port == 0 { 0 } else { port.saturating_add(1) };
+    // Left out, it is the usual one, or a free one if that is taken.
+    let audit = if port == 0 { "auditApi: { listen: \"127.0.0.1:0\" }\n" } else { "" };
     let text = format!(
         "# Written by `sealgate quickstart` at each start. Copy it to begin a configuration of your own.\n\
          listen: 127.0.0.1:{port}\n\
          admin: {{ listen: \"127.0.0.1:{admin}\" }}\n\
+         {audit}\
          dataDir: .\n\
          policies: {{ folder: ./policies }}\n\
          mcpServers:\n\
@@ -127,7 +133,12 @@ fn make_tokens(data_dir: &Path) -> Result<Tokens3, Failure> {
     })
 }
 
-fn welcome(endpoint: &str, admin: &str, file: &Path, data_dir: &Path, tokens: &Tokens3) -> String {
+fn welcome(
+    (endpoint, admin, audit): (&str, &str, &str),
+    file: &Path,
+    data_dir: &Path,
+    tokens: &Tokens3,
+) -> String {
     let Tokens3 { employee, contractor, auditor } = tokens;
     let (file, data_dir) = (file.display(), data_dir.display());
     let server = endpoint.trim_end_matches("/mcp");
@@ -137,6 +148,7 @@ fn welcome(endpoint: &str, admin: &str, file: &Path, data_dir: &Path, tokens: &T
   endpoint   {endpoint}            all servers as one
              {server}/servers/crm/mcp   one server under its own names
   health     {admin}/readyz, {admin}/metrics
+  auditors   {audit}            what happened, and its proofs; docs/audit-api.md
   files      {file}, policies beside it; edit and save, they are reloaded
 
   employee   {employee}
@@ -144,7 +156,8 @@ fn welcome(endpoint: &str, admin: &str, file: &Path, data_dir: &Path, tokens: &T
   contractor {contractor}
              may list incidents, read runbooks, run reports; sees no customer at all
   auditor    {auditor}
-             may call nothing; reads the log:
+             may call nothing; reads the log, and each reading is recorded too:
+             curl -s '{audit}/records?limit=5' -H 'Authorization: Bearer {auditor}'
              sealgate audit tail --data-dir "{data_dir}" -o text
              sealgate audit verify --data-dir "{data_dir}"
 

@@ -28,14 +28,18 @@ pub(super) fn run(options: &Options) -> Done {
 
 fn ready(app: &App, config: &Config, as_json: bool) -> Done {
     let scheme = |with_tls: bool| if with_tls { "https" } else { "http" };
-    let endpoint = format!("{}://{}/mcp", scheme(config.tls.is_some()), app.agents);
-    let admin = format!("{}://{}", scheme(config.admin.tls.is_some()), app.admin);
+    let at = app.addresses;
+    let endpoint = format!("{}://{}/mcp", scheme(config.tls.is_some()), at.agents);
+    let admin = format!("{}://{}", scheme(config.admin.tls.is_some()), at.admin);
+    let audit = format!("{}://{}/audit/v1", scheme(config.audit_api.tls.is_some()), at.auditors);
     if as_json {
-        return output::json_line(
-            &json!({"endpoint": endpoint, "admin": admin, "data_dir": config.data_dir}),
-        );
+        return output::json_line(&json!({
+            "endpoint": endpoint, "admin": admin, "audit_api": audit, "data_dir": config.data_dir,
+        }));
     }
-    output::print(&format!("agents   {endpoint}\nhealth   {admin}/readyz\nmetrics  {admin}/metrics\n"))
+    output::print(&format!(
+        "agents   {endpoint}\nhealth   {admin}/readyz\nmetrics  {admin}/metrics\nauditors {audit}\n"
+    ))
 }
 
 /// Runs the gateway of `config` until a signal ends it; `ready` is called once it serves.

@@ -91,10 +91,7 @@ impl<'a> Checker<'a> {
         ] {
             self.in_range(&["audit", name], value, least, most);
         }
-        if file.listen == file.admin.listen && !file.listen.ends_with(":0") {
-            let help = "agents must not reach health and metrics: give it another port";
-            self.wrong(&["admin", "listen"], "`admin.listen` is the same address as `listen`", help);
-        }
+        self.listeners(file);
         for (index, origin) in file.allowed_origins.iter().enumerate() {
             let parsed = Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
             if parsed.as_deref() != Some(origin.as_str()) {
@@ -118,6 +115,32 @@ impl<'a> Checker<'a> {
             self.wrong(&["audit", "payloads", "retention"], problem, help);
         }
         self.telemetry(file);
+    }
+
+    fn listeners(&mut self, file: &File) {
+        let api = &file.audit_api;
+        for (name, value, most) in [
+            ("requestsPerMinute", u64::from(api.requests_per_minute), 1_000_000),
+            ("pageSize", api.page_size, 10_000),
+            ("exportSize", api.export_size, 10_000_000),
+        ] {
+            self.in_range(&["auditApi", name], value, 1, most);
+        }
+        if api.operator_tenant.trim().is_empty() {
+            let help = "name the tenant whose auditors see the gateway's own records";
+            self.wrong(&["auditApi", "operatorTenant"], "`operatorTenant` is empty", help);
+        }
+        let taken = |address: &str, other: &str| address == other && !address.ends_with(":0");
+        if taken(&file.admin.listen, &file.listen) {
+            let help = "agents must not reach health and metrics: give it another port";
+            self.wrong(&["admin", "listen"], "`admin.listen` is the same address as `listen`", help);
+        }
+        for (name, other) in [("listen", &file.listen), ("admin.listen", &file.admin.listen)] {
+            if api.listen.as_ref().is_some_and(|address| taken(address, other)) {
+                let message = format!("`auditApi.listen` is the same address as `{name}`");
+                self.wrong(&["auditApi", "listen"], message, "give it another port");
+            }
+        }
     }
 
     pub(super) fn public_url(&mut self, text: Option<&str>) -> Option<Url> {

@@ -8,9 +8,9 @@ use indexmap::IndexMap;
 use super::check::Checker;
 use super::decode::Decoder;
 use super::env::Env;
-use super::sections::File;
+use super::sections::{AuditApiEntry, File};
 use super::tree::{Entry, Node, Position, Sources, Value, parse};
-use super::{Admin, Config, Problem};
+use super::{Admin, AuditApi, Config, Problem};
 
 /// A configuration file may hold this much.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -165,6 +165,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
     let admin = checker.address(&["admin", "listen"], &file.admin.listen);
     let tls = checker.listener_tls(&["tls"], file.tls.as_ref());
     let admin_tls = checker.listener_tls(&["admin", "tls"], file.admin.tls.as_ref());
+    let audit_api = resolve_audit_api(&file.audit_api, checker);
     let public_url = checker.public_url(file.public_url.as_deref());
     let mut mcp_servers = IndexMap::new();
     for (id, entry) in std::mem::take(&mut file.mcp_servers) {
@@ -189,6 +190,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         listen: listen?,
         tls,
         admin: Admin { listen: admin?, tls: admin_tls },
+        audit_api: audit_api?,
         public_url,
         data_dir: below(folder, &file.data_dir),
         allowed_origins: file.allowed_origins,
@@ -204,6 +206,21 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         files: gathered.sources.0.clone(),
         certificates: std::mem::take(&mut checker.read),
         digest: gathered.digest.clone(),
+    })
+}
+
+fn resolve_audit_api(entry: &AuditApiEntry, checker: &mut Checker<'_>) -> Option<AuditApi> {
+    let listen = entry.listen.as_ref().map(|listen| checker.address(&["auditApi", "listen"], listen));
+    Some(AuditApi {
+        tls: checker.listener_tls(&["auditApi", "tls"], entry.tls.as_ref()),
+        listen: match listen {
+            Some(address) => Some(address?),
+            None => None,
+        },
+        operator_tenant: entry.operator_tenant.clone(),
+        requests_per_minute: entry.requests_per_minute.try_into().ok()?,
+        page_size: entry.page_size,
+        export_size: entry.export_size,
     })
 }
 

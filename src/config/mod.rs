@@ -45,8 +45,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate of that listener; without one it speaks plain HTTP.
     pub tls: Option<ServerTls>,
-    /// The listener for health and metrics.
+    /// The listener for health, metrics and administration.
     pub admin: Admin,
+    /// The listener for auditors.
+    pub audit_api: AuditApi,
     /// The gateway's URL as agents see it.
     pub public_url: Option<Url>,
     /// Folder of the log and the tokens.
@@ -76,7 +78,29 @@ pub struct Config {
     digest: String,
 }
 
-/// The listener for health and metrics.
+/// The listener for auditors, and the bounds of both APIs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditApi {
+    /// Its address; none was named: the usual one, or a free port if that one is taken.
+    pub listen: Option<SocketAddr>,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// The tenant to which the gateway's own records belong.
+    pub operator_tenant: String,
+    /// Most requests of one principal in a minute.
+    pub requests_per_minute: std::num::NonZeroU32,
+    /// Most records on one page.
+    pub page_size: u64,
+    /// Most records in one export.
+    pub export_size: u64,
+}
+
+impl AuditApi {
+    /// The usual address.
+    pub const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8768);
+}
+
+/// The listener for health, metrics and administration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     /// Its address.

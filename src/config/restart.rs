@@ -1,6 +1,6 @@
 //! What a reload cannot change: sockets, stores and what is built once from them.
 
-use super::{Config, Limits};
+use super::{AuditApi, Config, Limits};
 
 impl Config {
     /// The settings of `next` that differ from these and wait for the next start.
@@ -15,9 +15,11 @@ impl Config {
         let differs = [
             ("listen", self.listen != next.listen),
             ("admin", self.admin.listen != next.admin.listen),
+            ("auditApi", without_certificate(self) != without_certificate(next)),
             // Which certificate it is may change at any time.
             ("tls", self.tls.is_some() != next.tls.is_some()),
             ("admin.tls", self.admin.tls.is_some() != next.admin.tls.is_some()),
+            ("auditApi.tls", self.audit_api.tls.is_some() != next.audit_api.tls.is_some()),
             ("publicUrl", self.public_url != next.public_url),
             ("dataDir", self.data_dir != next.data_dir),
             ("allowedOrigins", self.allowed_origins != next.allowed_origins),
@@ -29,4 +31,8 @@ impl Config {
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(setting, _)| setting).collect()
     }
+}
+
+fn without_certificate(config: &Config) -> AuditApi {
+    AuditApi { tls: None, ..config.audit_api.clone() }
 }

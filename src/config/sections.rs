@@ -21,8 +21,10 @@ pub(super) struct File {
     pub(super) listen: String,
     /// Its certificate; without one it speaks plain HTTP.
     pub(super) tls: Option<ListenerTls>,
-    /// The listener for health and metrics.
+    /// The listener for health, metrics and administration.
     pub(super) admin: AdminEntry,
+    /// The listener for auditors: `/audit/v1`.
+    pub(super) audit_api: AuditApiEntry,
     /// The gateway's URL as agents see it, when a proxy stands in front.
     pub(super) public_url: Option<String>,
     /// Folder of the log and the tokens, relative to this file.
@@ -62,6 +64,7 @@ impl Default for File {
             listen: "127.0.0.1:8765".into(),
             tls: None,
             admin: AdminEntry::default(),
+            audit_api: AuditApiEntry::default(),
             public_url: None,
             data_dir: "./data".into(),
             allowed_origins: Vec::new(),
@@ -94,6 +97,41 @@ pub(super) struct AdminEntry {
 impl Default for AdminEntry {
     fn default() -> Self {
         Self { listen: "127.0.0.1:8766".into(), tls: None }
+    }
+}
+
+/// The listener for auditors.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(rename = "AuditApi")]
+pub(super) struct AuditApiEntry {
+    /// Address of `/audit/v1`. Left out: `127.0.0.1:8768`, or a free port if that one is taken.
+    pub(super) listen: Option<String>,
+    /// Its certificate; without one it speaks plain HTTP.
+    pub(super) tls: Option<ListenerTls>,
+    /// The tenant to which the gateway's own records belong: starts, changes of rules, refused credentials.
+    pub(super) operator_tenant: String,
+    /// Most requests of one principal in a minute, here and on the administrative listener.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) requests_per_minute: u32,
+    /// Most records on one page of an answer.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) page_size: u64,
+    /// Most records in one export.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(super) export_size: u64,
+}
+
+impl Default for AuditApiEntry {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            tls: None,
+            operator_tenant: "default".into(),
+            requests_per_minute: 600,
+            page_size: 1000,
+            export_size: 100_000,
+        }
     }
 }
 

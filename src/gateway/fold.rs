@@ -27,6 +27,8 @@ pub enum Unheard {
     BadSession,
     /// A method that does not exist.
     UnknownMethod,
+    /// Too many requests of one principal.
+    TooMany,
 }
 
 impl Unheard {
@@ -39,6 +41,7 @@ impl Unheard {
             Self::Malformed => "malformed",
             Self::BadSession => "bad_session",
             Self::UnknownMethod => "unknown_method",
+            Self::TooMany => "too_many",
         }
     }
 

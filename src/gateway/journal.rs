@@ -23,8 +23,9 @@ const TEXT: usize = 256;
 /// Most findings that a record lists.
 const FINDINGS: usize = 64;
 
-#[derive(Serialize)]
-struct Actor<'a> {
+/// Who acts, as records tell it.
+#[derive(Debug, Serialize)]
+pub struct Actor<'a> {
     agent: &'a str,
     approved: bool,
     credential: &'a str,
@@ -113,7 +114,7 @@ pub(super) fn decision(log: &Log, rules: &Rules, caller: &Caller, judgement: &Ju
     };
     let mut draft = Draft::new(kind)
         .call(call.id)
-        .member("actor", &actor(caller))
+        .member("actor", &Actor::of(caller))
         .member("authz", &authz(rules, judgement))
         .member("mcp", &mcp(rules, judgement));
     if call.method.kind() == Answerer::Forwarded {
@@ -132,16 +133,19 @@ pub(super) fn decision(log: &Log, rules: &Rules, caller: &Caller, judgement: &Ju
     }
 }
 
-fn actor(caller: &Caller) -> Actor<'_> {
-    Actor {
-        agent: &caller.agent,
-        approved: caller.agent_approved,
-        credential: &caller.credential,
-        id: &caller.id,
-        kind: caller.kind.entity_type(),
-        roles: &caller.roles,
-        teams: &caller.teams,
-        tenant: &caller.tenant,
+impl<'a> Actor<'a> {
+    /// The caller as records tell them.
+    pub fn of(caller: &'a Caller) -> Self {
+        Self {
+            agent: &caller.agent,
+            approved: caller.agent_approved,
+            credential: &caller.credential,
+            id: &caller.id,
+            kind: caller.kind.entity_type(),
+            roles: &caller.roles,
+            teams: &caller.teams,
+            tenant: &caller.tenant,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub use call::{Call, Client, SessionFacts, Trace};
 pub use checks::{Check, Checks};
 pub use duties::{Duties, JUSTIFICATION, Notice, TAKES_AWAY};
 pub use fold::{Fold, Unheard};
+pub use journal::Actor;
 pub use listen::Followed;
 pub use lists::Views;
 pub use refusal::{Refusal, Text};

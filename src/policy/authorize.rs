@@ -10,12 +10,12 @@ use super::actions::uid;
 use super::annotations::Mode;
 use super::arguments;
 use super::callers::Known;
-use super::circumstances::{Unbuildable, request, session, text, texts};
+use super::circumstances::{Unbuildable, reading, request, session, text, texts};
 use super::decide::{Verdict, evaluate};
 use super::entities;
 use super::hierarchy::with_ancestors;
 use super::load::Policies;
-use super::question::{AdminAction, Asked, Item, Question};
+use super::question::{AdminAction, Asked, Item, Question, Reading};
 use super::settle::{Settled, settle};
 use super::slices::Slice;
 use super::stamp::{Denial, DenialKind, Misfit, Permit, PolicyError, Reasons};
@@ -166,7 +166,7 @@ impl Policies {
                 case.context = vec![("requestedBy".to_owned(), text(requested_by))];
                 Ok(case)
             }
-            Asked::Administer { action, tenant } => self.admin(known, (action, tenant)),
+            Asked::Administer { action, tenant, reading } => self.admin(known, (action, tenant), &reading),
         }
     }
 
@@ -275,7 +275,12 @@ impl Policies {
         entities::resource(&self.world.types, uri, (&server.uid, &server.ancestors)).map_err(|_| Unbuildable)
     }
 
-    fn admin(&self, known: &Known, (deed, tenant): (AdminAction, &str)) -> Result<Case<'_>, Fault> {
+    fn admin(
+        &self,
+        known: &Known,
+        (deed, tenant): (AdminAction, &str),
+        asked: &Reading,
+    ) -> Result<Case<'_>, Fault> {
         let (action, slice) = self.world.admin.get(&deed).ok_or(Fault::Unknown)?;
         let types = &self.world.types;
         let resource = if deed.on_log() {
@@ -289,7 +294,7 @@ impl Policies {
             action: action.uid.clone(),
             resource: resource.uid(),
             entities: known.store([&action.entity, &resource])?,
-            context: Vec::new(),
+            context: if deed.on_log() { vec![("reading".to_owned(), reading(asked)?)] } else { Vec::new() },
         })
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::actions::uid;
-use super::question::Circumstances;
+use super::question::{Circumstances, Reading};
 use super::reads::Reads;
 
 /// A record of named values. The names are ours, so they are never there twice.
@@ -59,6 +59,17 @@ pub(super) fn request(
         ("hour", hour),
         ("weekday", weekday),
         ("sourceIp", address.map(|address| RestrictedExpression::new_ip(address.to_canonical().to_string()))),
+    ])
+}
+
+/// `context.reading`
+pub(super) fn reading(asked: &Reading) -> Result<RestrictedExpression, Unbuildable> {
+    let moment = |us| Timestamp::from_microsecond(us).map(datetime).map_err(|_| Unbuildable);
+    record([
+        ("from", Some(moment(asked.from_us)?)),
+        ("to", Some(moment(asked.to_us)?)),
+        ("rows", Some(RestrictedExpression::new_long(i64::try_from(asked.rows).unwrap_or(i64::MAX)))),
+        ("level", Some(text(asked.level.as_str()))),
     ])
 }
 

@@ -62,7 +62,7 @@ pub use load::Policies;
 pub use model::{PromptModel, ServerModel, ToolModel};
 pub use obligations::{Abilities, Capture, Obligations, Rate, RedactMode};
 pub use problem::Problem;
-pub use question::{AdminAction, Asked, Circumstances, Item, Question};
+pub use question::{AdminAction, Asked, Circumstances, Item, Level, Question, Reading};
 pub use recorded::{Decision, Recorded, RecordedAuthz, RecordedShadow, ShadowTally, Tally};
 pub use replay::{Answer, Flip, Group, Replay, Report};
 pub use settle::Shadow;

@@ -107,7 +107,49 @@ pub enum Asked<'a> {
         action: AdminAction,
         /// Whose log; actions on the gateway itself ignore it.
         tenant: &'a str,
+        /// What of the log; actions on the gateway itself ignore it.
+        reading: Reading,
     },
+}
+
+/// What a request to the log asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The oldest moment, in microseconds since the Unix epoch.
+    pub from_us: i64,
+    /// The newest.
+    pub to_us: i64,
+    /// Records that the answer may hold at most.
+    pub rows: u64,
+    /// How much is shown.
+    pub level: Level,
+}
+
+/// How much of the log is shown. All of it is after redaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Proofs and figures.
+    Hashes,
+    /// Records.
+    Records,
+    /// What was said.
+    Payloads,
+}
+
+impl Level {
+    /// The level as policies write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hashes => "hashes",
+            Self::Records => "records",
+            Self::Payloads => "payloads",
+        }
+    }
+
+    /// The level that policies write so.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Hashes, Self::Records, Self::Payloads].into_iter().find(|level| level.as_str() == name)
+    }
 }
 
 /// A thing that lists show and results come from.
@@ -140,6 +182,10 @@ pub enum Item<'a> {
 pub enum AdminAction {
     /// Search the audit log.
     SearchAudit,
+    /// Read records of it.
+    ReadRecord,
+    /// Have records, and the log as a whole, proven: hashes only.
+    VerifyAudit,
     /// Export a part of the audit log.
     ExportAudit,
     /// Read stored arguments or results.
@@ -162,8 +208,10 @@ pub enum AdminAction {
 
 impl AdminAction {
     /// Every action, in the order of the schema.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::SearchAudit,
+        Self::ReadRecord,
+        Self::VerifyAudit,
         Self::ExportAudit,
         Self::ReadPayload,
         Self::PlaceHold,
@@ -179,6 +227,8 @@ impl AdminAction {
     pub fn id(self) -> &'static str {
         match self {
             Self::SearchAudit => "SearchAudit",
+            Self::ReadRecord => "ReadRecord",
+            Self::VerifyAudit => "VerifyAudit",
             Self::ExportAudit => "ExportAudit",
             Self::ReadPayload => "ReadPayload",
             Self::PlaceHold => "PlaceHold",
@@ -195,6 +245,8 @@ impl AdminAction {
     pub(super) fn on_log(self) -> bool {
         match self {
             Self::SearchAudit
+            | Self::ReadRecord
+            | Self::VerifyAudit
             | Self::ExportAudit
             | Self::ReadPayload
             | Self::PlaceHold

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::asking::{Asking, ServerAsk};
 use super::load::Policies;
 use super::model::{PromptModel, ServerModel, ToolModel};
-use super::question::{AdminAction, Asked, Circumstances, Item, Question};
+use super::question::{AdminAction, Asked, Circumstances, Item, Level, Question, Reading};
 use super::settle::Shadow;
 use super::stamp::{Denial, Permit};
 use crate::identity::{Caller, PrincipalKind};
@@ -18,6 +18,8 @@ use crate::identity::{Caller, PrincipalKind};
 const CALL: Uuid = Uuid::from_u128(7);
 /// When rows take place unless they say so: Monday, 24 November 2025, 16:00 UTC.
 const MOMENT_US: i64 = 1_764_000_000_000_000;
+
+const DAY_US: i64 = 86_400_000_000;
 
 /// Servers and their tools, for tests without a gateway.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -179,6 +181,15 @@ pub struct Row {
     /// The tenant that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// Records that it may show at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Days of the log that it asks for, up to now; all of them if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    /// How much it shows: `hashes`, `records` or `payloads`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
     /// A tool whose call is to be approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve: Option<String>,
@@ -251,6 +262,9 @@ pub enum RowError {
     /// The kind of a person.
     #[error("`{0}` is not a kind of person: leave it out, or write `service_account`")]
     Kind(String),
+    /// The level.
+    #[error("`{0}` is not a level: write `hashes`, `records` or `payloads`")]
+    Level(String),
     /// The moment.
     #[error("`{0}` is not a moment: write it as 2026-01-31T09:00:00Z")]
     Moment(String),
@@ -326,10 +340,21 @@ impl Row {
             Self { admin: Some(name), .. } => {
                 let action = AdminAction::ALL.into_iter().find(|action| action.id() == name);
                 let action = action.ok_or_else(|| RowError::Action(name.clone()))?;
-                Asked::Administer { action, tenant: self.of.as_deref().unwrap_or("acme") }
+                let tenant = self.of.as_deref().unwrap_or("acme");
+                Asked::Administer { action, tenant, reading: self.reading()? }
             }
             _ => return Err(RowError::Nothing),
         })
+    }
+
+    fn reading(&self) -> Result<Reading, RowError> {
+        let now = self.circumstances()?.now_us;
+        let level = match &self.level {
+            Some(name) => Level::named(name).ok_or_else(|| RowError::Level(name.clone()))?,
+            None => Level::Records,
+        };
+        let from_us = self.days.map_or(0, |days| now.saturating_sub(i64::from(days) * DAY_US));
+        Ok(Reading { from_us, to_us: now, rows: self.rows.unwrap_or(1), level })
     }
 
     /// Whether what came is what the row expects.

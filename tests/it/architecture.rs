@@ -10,6 +10,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     (
         "cli",
         &[
+            "api",
             "app",
             "approval",
             "audit",
@@ -48,7 +49,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "upstream",
         ],
     ),
-    ("api", &["app"]),
+    ("api", &["app", "audit", "gateway", "http", "identity", "policy"]),
     ("http", &["gateway", "identity", "mcp", "route", "telemetry", "tls", "upstream"]),
     (
         "gateway",
@@ -179,7 +180,8 @@ fn dependencies_stay_within_their_budget() {
     let crates = lock.matches("[[package]]").count();
     // 450 before: `jsonschema` and what it needs; a schema validator of our own would be the worse bargain.
     // 480 before: `tantivy` and what it needs; an inverted index of our own would be the worse bargain.
-    assert!(crates <= 530, "{crates} crates in Cargo.lock: what is the new one worth?");
+    // 530 before: `utoipa` with its macros and its router, so that no document can differ from its handlers.
+    assert!(crates <= 533, "{crates} crates in Cargo.lock: what is the new one worth?");
     for banned in ["openssl-sys", "native-tls", "serde_yaml"] {
         assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "{banned}");
     }

@@ -91,7 +91,7 @@ async fn killed_at_any_moment_nothing_ran_unlogged_and_nothing_acknowledged_is_l
 }
 
 /// From now on no file of the process may grow beyond `bytes`; `None` lifts that.
-fn limit_files(gate: &Gate, bytes: Option<u64>) {
+pub fn limit_files(gate: &Gate, bytes: Option<u64>) {
     let limit = Rlimit { current: bytes, maximum: None };
     prlimit(Some(gate.pid()), Resource::Fsize, limit).unwrap();
 }

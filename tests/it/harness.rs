@@ -35,8 +35,9 @@ impl Site {
     pub fn with_settings(servers: &str, settings: &str, policies: &str) -> Self {
         let site = Self::new(servers, "", policies);
         let text = format!(
-            "listen: 127.0.0.1:0\nadmin: {{ listen: \"127.0.0.1:0\" }}\ndataDir: ./data\n\
-             {settings}\nmcpServers:\n{servers}\n"
+            "listen: 127.0.0.1:0\nadmin: {{ listen: \"127.0.0.1:0\" }}\ndataDir: ./data\n{}\
+             {settings}\nmcpServers:\n{servers}\n",
+            auditors(settings)
         );
         site.write("sealgate.yaml", &text);
         site
@@ -56,8 +57,9 @@ impl Site {
     /// Writes the configuration anew.
     pub fn configure(&self, servers: &str, settings: &str) {
         let text = format!(
-            "listen: 127.0.0.1:0\nadmin: {{ listen: \"127.0.0.1:0\" }}\ndataDir: ./data\n\
-             policies: {{ folder: ./policies }}\n{settings}\nmcpServers:\n{servers}\n"
+            "listen: 127.0.0.1:0\nadmin: {{ listen: \"127.0.0.1:0\" }}\ndataDir: ./data\n{}\
+             policies: {{ folder: ./policies }}\n{settings}\nmcpServers:\n{servers}\n",
+            auditors(settings)
         );
         self.write("sealgate.yaml", &text);
     }
@@ -91,6 +93,11 @@ impl Site {
 
     /// Makes a token for a user with one role.
     pub fn token(&self, user: &str, role: &str) -> Token {
+        self.token_of("default", user, role)
+    }
+
+    /// The same in another tenant.
+    pub fn token_of(&self, tenant: &str, user: &str, role: &str) -> Token {
         let out = self.sealgate(&[
             "token",
             "create",
@@ -100,6 +107,8 @@ impl Site {
             user,
             "--role",
             role,
+            "--tenant",
+            tenant,
             "--agent",
             "test",
             "-o",
@@ -165,6 +174,11 @@ impl Site {
     }
 }
 
+/// The auditors' listener on a free port, unless the settings say something of it.
+fn auditors(settings: &str) -> &'static str {
+    if settings.contains("auditApi:") { "" } else { "auditApi: { listen: \"127.0.0.1:0\" }\n" }
+}
+
 /// A bearer token.
 #[derive(Clone)]
 pub struct Token {
@@ -197,6 +211,11 @@ impl Answer {
         serde_json::from_str(&self.body).into_iter().collect()
     }
 
+    /// The body, as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: `{}` ({})", self.body, self.status))
+    }
+
     /// The code of a JSON-RPC error.
     pub fn code(&self) -> Option<i64> {
         self.events().last().and_then(|m| m["error"]["code"].as_i64())
@@ -208,6 +227,8 @@ pub struct Gate {
     pub site: Site,
     pub endpoint: String,
     pub admin: String,
+    /// The auditors' API, without what follows `/audit/v1`.
+    pub auditors: String,
     pub http: reqwest::Client,
     child: Child,
 }
@@ -217,7 +238,8 @@ impl Gate {
         let text = |key: &str| ready[key].as_str().expect("an address").to_owned();
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { endpoint: text("endpoint"), admin: text("admin"), site, child, http }
+        let auditors = text("audit_api");
+        Self { endpoint: text("endpoint"), admin: text("admin"), auditors, site, child, http }
     }
 
     /// Ends the process at once (SIGKILL), and starts another on the same folder.
@@ -227,6 +249,7 @@ impl Gate {
         self.child = child;
         ready["endpoint"].as_str().expect("an address").clone_into(&mut self.endpoint);
         ready["admin"].as_str().expect("an address").clone_into(&mut self.admin);
+        ready["audit_api"].as_str().expect("an address").clone_into(&mut self.auditors);
     }
 
     /// The process's id.
@@ -303,6 +326,16 @@ impl Gate {
             headers.push(("mcp-session-id", session));
         }
         self.send("POST", "/mcp", &headers, body).await
+    }
+
+    /// One request to the auditors' API, at `/audit/v1` and what follows.
+    pub async fn audit(&self, token: &Token, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(method, format!("{}{path}", self.auditors));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        read(request.bearer_auth(&token.value).send().await.expect("an answer")).await
     }
 
     /// A page of the administrative listener.

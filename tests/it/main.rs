@@ -13,6 +13,7 @@
 
 mod architecture;
 mod audit_anchor;
+mod audit_api;
 mod audit_bundle;
 mod audit_log;
 mod audit_matrix;

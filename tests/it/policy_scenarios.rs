@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sealgate::identity::{Caller, PrincipalKind};
 use sealgate::policy::{
-    AdminAction, Asked, Asking, Circumstances, Config, Denial, Item, Permit, Policies, PromptModel, Question,
-    ServerAsk, ServerModel, ToolModel, shipped,
+    AdminAction, Asked, Asking, Circumstances, Config, Denial, Item, Level, Permit, Policies, PromptModel,
+    Question, Reading, ServerAsk, ServerModel, ToolModel, shipped,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -87,6 +87,9 @@ struct Row {
     result_of: Option<String>,
     admin: Option<String>,
     of: Option<String>,
+    /// How much of the log is asked for.
+    level: Option<String>,
+    rows: Option<u64>,
     list: Option<String>,
     list_server: Option<String>,
     expect: String,
@@ -171,6 +174,11 @@ fn circumstances() -> Circumstances {
     }
 }
 
+fn reading(row: &Row) -> Reading {
+    let level = row.level.as_deref().map_or(Level::Records, |name| Level::named(name).unwrap());
+    Reading { from_us: 0, to_us: 1, rows: row.rows.unwrap_or(1), level }
+}
+
 fn admin_action(name: &str) -> AdminAction {
     AdminAction::ALL.into_iter().find(|action| action.id() == name).unwrap()
 }
@@ -214,7 +222,7 @@ fn play(policies: &Policies, people: &BTreeMap<String, Person>, row: &Row) -> (S
             Asked::ReturnResult { what: Item::Tool(tool), bytes: 9, is_error: false }
         }
         Row { admin: Some(action), of: Some(tenant), .. } => {
-            Asked::Administer { action: admin_action(action), tenant }
+            Asked::Administer { action: admin_action(action), tenant, reading: reading(row) }
         }
         row => panic!("a row that asks nothing: {row:?}"),
     };

@@ -1,11 +1,13 @@
 //! Reading payloads back, for whoever may read the data folder and its keys.
 
+use super::erase::{self, Selector};
 use super::keyring::{self, Keyring};
 use super::seal::{self, Bound};
 use super::shelf::{Gone, Shelf};
 use crate::audit::chain::parse_hex;
-use crate::audit::{Error, Hold};
+use crate::audit::{Error, Hold, Reader};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What became of a record's payload.
@@ -92,6 +94,17 @@ impl Payloads {
         let bound = Bound { origin: &origin, call, role: &role };
         let opened = seal::open(&bound, (&stored.nonce, &stored.body, &stored.wrapped), &kek, &kc);
         Ok(opened.map_or(Payload::Altered, Payload::Text))
+    }
+
+    /// Sequence numbers of the records whose payloads are selected and still there.
+    ///
+    /// # Errors
+    /// Keys, payloads or records cannot be read.
+    pub fn selected(&self, selector: &Selector, reader: &Reader) -> Result<BTreeSet<u64>, Error> {
+        match (&self.keyring, &self.shelf) {
+            (Some(keyring), Some(shelf)) => erase::select(selector, keyring, shelf, reader),
+            _ => Ok(BTreeSet::new()),
+        }
     }
 
     /// The holds in force.

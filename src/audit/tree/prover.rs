@@ -176,9 +176,9 @@ impl Prover {
     /// # Errors
     /// There is no such record.
     pub fn record(&self, seq: u64) -> Result<Entry, Error> {
-        let mut one = self.log.prepare_cached("SELECT rec FROM entry WHERE seq = ?")?;
-        let record = one.query_row([seq], |row| row.get(0)).optional()?;
-        record.map(|record| Entry { seq, record }).ok_or(Error::NoRecord(seq))
+        let mut one = self.log.prepare_cached("SELECT rec, leaf FROM entry WHERE seq = ?")?;
+        let entry = |row: &rusqlite::Row<'_>| Ok(Entry { seq, record: row.get(0)?, stored: row.get(1)? });
+        one.query_row([seq.min(u64::MAX >> 1)], entry).optional()?.ok_or(Error::NoRecord(seq))
     }
 
     /// The log's origin, as its checkpoints name it.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::selftest;
 use super::{
-    Asked, CALL, Denial, Permit, Policies, ask, build, call, caller, circumstances, policies, server,
-    servers, tool,
+    Asked, CALL, Denial, Permit, Policies, READING, ask, build, call, caller, circumstances, policies,
+    server, servers, tool,
 };
 use crate::policy::{DenialKind, Item, Question};
 
@@ -54,8 +54,16 @@ fn every_kind_of_question_can_be_permitted() {
         Asked::ReturnResult { what: Item::Tool("s_write"), bytes: u64::MAX, is_error: false },
         Asked::ReturnResult { what: Item::Prompt("s_greet"), bytes: 1, is_error: false },
         Asked::ReturnResult { what: Item::Resource { server: "s", uri: "x://y" }, bytes: 1, is_error: true },
-        Asked::Administer { action: crate::policy::AdminAction::SearchAudit, tenant: "acme" },
-        Asked::Administer { action: crate::policy::AdminAction::ManageTokens, tenant: "acme" },
+        Asked::Administer {
+            action: crate::policy::AdminAction::SearchAudit,
+            tenant: "acme",
+            reading: READING,
+        },
+        Asked::Administer {
+            action: crate::policy::AdminAction::ManageTokens,
+            tenant: "acme",
+            reading: READING,
+        },
     ] {
         let permit = ask(&all, &person, asked).unwrap_or_else(|denial| panic!("{asked:?}: {denial:?}"));
         assert_eq!((permit.call(), permit.determining()), (CALL, ["all".to_owned()].as_slice()));

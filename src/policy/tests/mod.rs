@@ -15,13 +15,15 @@ use super::folder::Source;
 use super::hierarchy::Hierarchy;
 use super::load::Makings;
 use super::{
-    Abilities, Asked, Circumstances, Denial, Permit, Policies, Problem, PromptModel, Question, RedactMode,
-    ServerModel, ToolModel,
+    Abilities, Asked, Circumstances, Denial, Level, Permit, Policies, Problem, PromptModel, Question,
+    Reading, RedactMode, ServerModel, ToolModel,
 };
 use crate::identity::{Caller, PrincipalKind};
 
 /// The id of every call in these tests.
 const CALL: Uuid = Uuid::from_u128(7);
+/// What questions to the log ask for.
+const READING: Reading = Reading { from_us: 0, to_us: 1, rows: 1, level: Level::Records };
 
 fn tool(name: &str, input_schema: Value) -> ToolModel {
     ToolModel {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ask, call, caller, policies};
+use super::{READING, ask, call, caller, policies};
 use crate::policy::{Asked, Item, Obligations, Policies};
 
 fn obligations(policies: &Policies) -> Obligations {
@@ -98,7 +98,11 @@ fn observing_enforces_the_isolation_of_tenants_and_nothing_else() {
     stranger.credential = "globex".to_owned();
     let asked = Asked::CallTool { tool: "s_write", args: r#"{"n":1}"# };
     assert!(ask(&policies, &stranger, asked).is_err());
-    let admin = Asked::Administer { action: crate::policy::AdminAction::SearchAudit, tenant: "acme" };
+    let admin = Asked::Administer {
+        action: crate::policy::AdminAction::SearchAudit,
+        tenant: "acme",
+        reading: READING,
+    };
     assert!(ask(&policies, &caller(&[]), admin).is_err());
     assert_eq!(
         ask(&policies, &caller(&[]), Asked::CallTool { tool: "no", args: "" }).unwrap_err().kind().as_str(),

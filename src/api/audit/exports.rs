@@ -1,0 +1,298 @@
+//! What is handed to others: evidence that anybody checks offline, or the records themselves.
+
+use super::proofs::Nothing;
+use super::records::{Scope, owned};
+use crate::api::Api;
+use crate::api::input::{Body, Params};
+use crate::api::problem::{Details, Problem};
+use crate::api::visit::Visit;
+use crate::audit::bundle::{self, What};
+use crate::audit::{Error, Kind, Reader};
+use crate::policy::{AdminAction, Level};
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fs::{self, DirBuilder, File};
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Where exports are made in the data folder; nothing stays there.
+pub(in crate::api) const FOLDER: &str = "exports";
+/// Calls or records that are named at once.
+const NAMED: usize = 10_000;
+/// Records that are read at once.
+const CHUNK: u64 = 1000;
+/// Bytes that are sent at once.
+const PIECE: usize = 64 << 10;
+/// How long a checkpoint over the newest record is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Form {
+    /// A tar with records, proofs, checkpoint, keys, query, manifest and `verify.py`.
+    Bundle,
+    /// The records, byte for byte, one a line.
+    Ndjson,
+}
+
+/// Which records: one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Selection {
+    /// All records of these calls; at most 10000.
+    Calls(Vec<Uuid>),
+    /// All records between two numbers, both included: a bundle of them shows that none is missing.
+    Range {
+        /// The first.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// These records; at most 10000. A bundle of them does not show that there are no others.
+    Seqs(Vec<u64>),
+}
+
+/// What is to be exported.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// In which form.
+    form: Form,
+    /// Which records.
+    select: Selection,
+    /// Whose log; your own tenant's if left out.
+    #[serde(default)]
+    tenant: Option<String>,
+}
+
+/// A file that was made and is nowhere to be found any more: it ends with whoever reads it.
+struct Made {
+    file: File,
+    length: u64,
+    note: Value,
+    rows: usize,
+}
+
+/// Exports records
+///
+/// Cedar action `ExportAudit`. The export is recorded as `audit.export` before its first byte leaves. A range in which
+/// there are records of other tenants is refused: it could not be complete.
+#[utoipa::path(post, path = "/audit/v1/exports", tag = "exports", request_body = Wanted, responses(
+    (status = 200, content((Vec<u8> = "application/x-tar"), (String = "application/x-ndjson"))),
+    (status = "default", body = Details, content_type = "application/problem+json")))]
+pub(super) async fn export(
+    State(api): State<Arc<Api>>,
+    Extension(visit): Extension<Arc<Visit>>,
+    Params(_none): Params<Nothing>,
+    Body(wanted): Body<Wanted>,
+) -> Result<Response, Problem> {
+    let tenant = visit.tenant(wanted.tenant.as_deref());
+    visit.kind(Kind::AuditExport);
+    let asked = match &wanted.select {
+        Selection::Range { first, last } => last.saturating_sub(*first).saturating_add(1),
+        Selection::Seqs(seqs) => seqs.len() as u64,
+        // Of a call there are two records, mostly.
+        Selection::Calls(calls) => calls.len() as u64 * 2,
+    };
+    visit.may(AdminAction::ExportAudit, &tenant, visit.reading(asked, Level::Records))?;
+    if asked > api.limits.export {
+        let most = api.limits.export;
+        return Err(Problem::TooMuch(format!("more than {most} records (`auditApi.exportSize`): split it")));
+    }
+    let (form, select) = (wanted.form, wanted.select);
+    let query = serde_json::to_value(&select).map_err(|_| Problem::Internal)?;
+    let what = api.reading(move |api| resolved(api, &tenant, select)).await?;
+    if form == Form::Bundle {
+        signed(&api, last(&what)).await?;
+    }
+    let (id, now) = (visit.id, visit.now_us);
+    let made = api.reading(move |api| match form {
+        Form::Bundle => bundled(api, &what, (&query, now), id),
+        Form::Ndjson => lines(api, &what, id),
+    });
+    let made = made.await?;
+    visit.rows(made.rows);
+    visit.member("export", made.note.clone());
+    Ok(sent(made, form, id))
+}
+
+/// The records that are meant, if all of them are the tenant's.
+fn resolved(api: &Api, tenant: &str, select: Selection) -> Result<What, Problem> {
+    let reader = Reader::open(&api.folder)?;
+    let mut scope = Scope::new(api, &reader, tenant);
+    let too_many = || Problem::Malformed("`select` names none, or more than 10000".into());
+    match select {
+        Selection::Range { first, last } if first <= last => {
+            let mut next = first;
+            while next <= last {
+                let entries = reader.since(next, CHUNK.min(last - next + 1))?;
+                if entries.first().is_none_or(|entry| entry.seq != next) {
+                    return Err(Problem::NotFound("record"));
+                }
+                for entry in entries {
+                    if !scope.has(&entry)? {
+                        let why = "the range holds records of other tenants: select calls or records instead";
+                        return Err(Problem::Foreign(why));
+                    }
+                    next = entry.seq + 1;
+                }
+            }
+            Ok(What::Range(first, last))
+        }
+        Selection::Range { .. } => Err(Problem::Malformed("`first` must not be larger than `last`".into())),
+        Selection::Seqs(seqs) => {
+            if seqs.is_empty() || seqs.len() > NAMED {
+                return Err(too_many());
+            }
+            seqs.iter().try_for_each(|seq| owned(api, tenant, *seq).map(|_| ()))?;
+            Ok(What::Selected(sorted(seqs)))
+        }
+        Selection::Calls(calls) => {
+            if calls.is_empty() || calls.len() > NAMED {
+                return Err(too_many());
+            }
+            let mut seqs = Vec::new();
+            for call in calls {
+                let entries = reader.by_call(call)?;
+                if entries.is_empty() {
+                    return Err(Problem::NotFound("call"));
+                }
+                for entry in entries {
+                    if !scope.has(&entry)? {
+                        return Err(Problem::NotFound("call"));
+                    }
+                    seqs.push(entry.seq);
+                }
+                if seqs.len() as u64 > api.limits.export {
+                    return Err(Problem::TooMuch("the calls have too many records: name fewer".into()));
+                }
+            }
+            Ok(What::Selected(sorted(seqs)))
+        }
+    }
+}
+
+fn sorted(mut seqs: Vec<u64>) -> Vec<u64> {
+    seqs.sort_unstable();
+    seqs.dedup();
+    seqs
+}
+
+fn last(what: &What) -> u64 {
+    match what {
+        What::Range(_, last) => *last,
+        What::Selected(seqs) => seqs.last().copied().unwrap_or_default(),
+    }
+}
+
+/// Waits until a checkpoint covers a record.
+async fn signed(api: &Api, seq: u64) -> Result<(), Problem> {
+    let mut newest = api.gateway.log().checkpoints();
+    let covered = newest.wait_for(|signed| signed.as_ref().is_some_and(|signed| signed.size > seq));
+    match tokio::time::timeout(PATIENCE, covered).await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(Problem::NotYet),
+    }
+}
+
+fn failed(error: std::io::Error) -> Problem {
+    tracing::error!("an export cannot be made: {error}");
+    Problem::Unavailable
+}
+
+fn place(api: &Api, name: &str) -> Result<PathBuf, Problem> {
+    let folder = api.folder.join(FOLDER);
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+    Ok(folder.join(name))
+}
+
+fn bundled(api: &Api, what: &What, (query, now): (&Value, i64), id: Uuid) -> Result<Made, Problem> {
+    let path = place(api, &format!("sealgate-{id}.tar"))?;
+    let made = bundle::write(&api.folder, what, (query, now), &path, &mut |_, _| {});
+    let made = made.map_err(|error| match error {
+        Error::File { source, .. } => failed(source),
+        other => other.into(),
+    })?;
+    let file = File::open(&path).map_err(failed)?;
+    fs::remove_file(&path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let note = json!({
+        "checkpoint": made.checkpoint_size, "form": "bundle", "from": made.from, "manifest": made.manifest,
+        "records": made.records, "selection": made.kind, "to": made.to,
+    });
+    Ok(Made { file, length, note, rows: usize::try_from(made.records).unwrap_or(usize::MAX) })
+}
+
+fn lines(api: &Api, what: &What, id: Uuid) -> Result<Made, Problem> {
+    let path = place(api, &format!("{id}.ndjson"))?;
+    let writing = fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+    let file = File::open(&path).map_err(failed)?;
+    fs::remove_file(&path).map_err(failed)?;
+    let reader = Reader::open(&api.folder)?;
+    let mut out = BufWriter::new(writing);
+    let mut rows = 0;
+    let mut put = |entry: &crate::audit::Entry| -> Result<(), Problem> {
+        entry.leaf()?;
+        rows += 1;
+        out.write_all(&entry.record).and_then(|()| out.write_all(b"\n")).map_err(failed)
+    };
+    let (from, to) = match what {
+        What::Range(first, last) => {
+            let mut next = *first;
+            while next <= *last {
+                for entry in reader.since(next, CHUNK.min(*last - next + 1))? {
+                    put(&entry)?;
+                    next = entry.seq + 1;
+                }
+            }
+            (*first, *last)
+        }
+        What::Selected(seqs) => {
+            for seq in seqs {
+                for entry in reader.since(*seq, 1)? {
+                    put(&entry)?;
+                }
+            }
+            (seqs.first().copied().unwrap_or_default(), last(what))
+        }
+    };
+    out.flush().map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let selection = if matches!(what, What::Range(..)) { "range" } else { "selected" };
+    let note = json!({"form": "ndjson", "from": from, "records": rows, "selection": selection, "to": to});
+    Ok(Made { file, length, note, rows })
+}
+
+fn sent(made: Made, form: Form, id: Uuid) -> Response {
+    let (kind, end) = match form {
+        Form::Bundle => ("application/x-tar", "tar"),
+        Form::Ndjson => ("application/x-ndjson", "ndjson"),
+    };
+    let pieces = try_unfold(tokio::fs::File::from_std(made.file), |mut file| async move {
+        let mut piece = vec![0; PIECE];
+        let read = file.read(&mut piece).await?;
+        piece.truncate(read);
+        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
+    });
+    let mut response = axum::body::Body::from_stream(pieces).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, made.length.into());
+    if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"sealgate-{id}.{end}\"")) {
+        headers.insert(CONTENT_DISPOSITION, name);
+    }
+    response
+}
