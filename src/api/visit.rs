@@ -142,6 +142,10 @@ impl Visit {
                 Value::String(clean.chars().take(TEXT).collect())
             }
             Value::Null => return,
+            // Records hold no larger integers (`audit/FORMAT.md` §1).
+            Value::Number(number) if number.as_u64().is_some_and(|n| n >= 1 << 53) => {
+                Value::String(number.to_string())
+            }
             other => other,
         };
         let params = &mut self.trail().params;

@@ -24,7 +24,7 @@ const LISTED: usize = 1000;
 /// A value to look for. It is neither kept nor recorded.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Value {
+pub(super) struct ValueAsked {
     /// The value, as somebody would write it.
     #[schema(min_length = 1, max_length = 1_048_576)]
     value: String,
@@ -77,13 +77,13 @@ pub(super) struct Answer {
 ///
 /// Cedar action `SearchAudit`. The value is read from the body and forgotten; the record says that somebody asked, and
 /// how many findings were the answer.
-#[utoipa::path(post, path = "/audit/v1/hash", tag = "records", request_body = Value, responses(
+#[utoipa::path(post, path = "/audit/v1/hash", tag = "records", request_body = ValueAsked, responses(
     (status = 200, body = Answer), (status = "default", body = Details, content_type = "application/problem+json")))]
 pub(super) async fn hash(
     State(api): State<Arc<Api>>,
     Extension(visit): Extension<Arc<Visit>>,
     Params(_none): Params<Nothing>,
-    Body(asked): Body<Value>,
+    Body(asked): Body<ValueAsked>,
 ) -> Result<Json<Answer>, Problem> {
     let tenant = visit.tenant(None);
     visit.may(AdminAction::SearchAudit, &tenant, visit.reading(LISTED as u64, Level::Records))?;

@@ -77,7 +77,8 @@ impl Prover {
     /// # Errors
     /// The store cannot be read.
     pub fn checkpoint_of(&self, size: u64) -> Result<Option<Signed>, Error> {
-        let found = self.trees.as_ref().map(|trees| trees.of_size(size)).transpose()?.flatten();
+        let found =
+            self.trees.as_ref().map(|trees| trees.of_size(size.min(u64::MAX >> 1))).transpose()?.flatten();
         found.map(|signed| self.cosigned(signed)).transpose()
     }
 
