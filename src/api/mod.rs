@@ -17,6 +17,7 @@ use crate::app::Status;
 use crate::gateway::{Fold, Gateway};
 use crate::http::Origins;
 use crate::identity::Tokens;
+use crate::search::Searcher;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -74,14 +75,19 @@ pub struct Api {
     rates: door::Rates,
     readers: Arc<Semaphore>,
     erasures: audit::Pending,
+    searcher: Searcher,
 }
 
 impl Api {
-    /// Builds the APIs.
-    pub fn new(parts: Parts) -> Self {
+    /// Builds the APIs, once the log is open.
+    ///
+    /// # Errors
+    /// The log cannot be searched.
+    pub fn new(parts: Parts) -> Result<Self, crate::search::Error> {
         let Parts { gateway, tokens, origins, fold, folder, limits } = parts;
         audit::tidy(&folder);
-        Self {
+        Ok(Self {
+            searcher: Searcher::open(&folder, gateway.clock().clone())?,
             rates: door::rates(limits.requests_per_minute),
             readers: Arc::new(Semaphore::new(READERS)),
             erasures: audit::Pending::of(&folder),
@@ -91,7 +97,7 @@ impl Api {
             fold,
             folder,
             limits,
-        }
+        })
     }
 
     /// Reads the stores off the async threads, a bounded number of requests at once.

@@ -41,7 +41,6 @@ pub(super) enum Problem {
     Malformed(String),
     /// A query or value that cannot be understood, with its place.
     #[error("{detail}")]
-    #[allow(dead_code, reason = "built by the searching endpoints")]
     Query {
         /// What is wrong.
         detail: String,
@@ -63,6 +62,9 @@ pub(super) enum Problem {
     /// No checkpoint covers it yet.
     #[error("no checkpoint covers this yet: one is signed each second in which the log grew")]
     NotYet,
+    /// The index is not there, or not as far as it must be.
+    #[error("{0}")]
+    Index(String),
     /// The answer would be too large.
     #[error("{0}")]
     TooMuch(String),
@@ -121,6 +123,7 @@ impl Problem {
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict", "Conflict"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
             Self::NotYet => (StatusCode::SERVICE_UNAVAILABLE, "not-signed-yet", "Not signed yet"),
+            Self::Index(_) => (StatusCode::SERVICE_UNAVAILABLE, "index", "Index unavailable"),
             Self::TooMuch(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-much", "Too much at once"),
             Self::Unrecorded(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "Cannot be recorded")
@@ -159,7 +162,7 @@ impl Problem {
         match self {
             Self::Unauthenticated(challenge, _) => Some((WWW_AUTHENTICATE, challenge.clone())),
             Self::TooMany(wait) => Some((RETRY_AFTER, (wait.as_secs() + 1).into())),
-            Self::NotYet => Some((RETRY_AFTER, 1.into())),
+            Self::NotYet | Self::Index(_) => Some((RETRY_AFTER, 1.into())),
             _ => None,
         }
     }

@@ -95,6 +95,9 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The log cannot be searched.
+    #[error("the audit log cannot be searched")]
+    Search(#[from] crate::search::Error),
     /// Approvals cannot be kept.
     #[error("the approvals cannot be opened")]
     Approvals(#[from] crate::approval::Error),
@@ -209,7 +212,7 @@ impl App {
         if let Some(bound) = bound {
             listeners.spawn(bound.agents.serve(routes(edge.clone()), listeners.clone(), stop.clone()));
             listeners.spawn(bound.admin.serve(api::routes(status), listeners.clone(), stop.clone()));
-            let api = Arc::new(auditors(&config, (gateway.clone(), tokens), edge.fold()));
+            let api = Arc::new(auditors(&config, (gateway.clone(), tokens), edge.fold())?);
             listeners.spawn(bound.auditors.serve(api::auditors(api), listeners.clone(), stop.clone()));
         }
         let indexer = indexer(&config)?;
@@ -295,9 +298,13 @@ fn origins(config: &Config) -> Origins {
     Origins::new(hosts, origins.chain(public.map(|url| url.origin().ascii_serialization())))
 }
 
-fn auditors(config: &Config, (gateway, tokens): (Arc<Gateway>, Arc<Tokens>), fold: Arc<Fold>) -> api::Api {
+fn auditors(
+    config: &Config,
+    (gateway, tokens): (Arc<Gateway>, Arc<Tokens>),
+    fold: Arc<Fold>,
+) -> Result<api::Api, StartError> {
     let bounds = &config.audit_api;
-    api::Api::new(api::Parts {
+    Ok(api::Api::new(api::Parts {
         gateway,
         tokens,
         origins: origins(config),
@@ -309,7 +316,7 @@ fn auditors(config: &Config, (gateway, tokens): (Arc<Gateway>, Arc<Tokens>), fol
             page: bounds.page_size,
             export: bounds.export_size,
         },
-    })
+    })?)
 }
 
 fn edge(

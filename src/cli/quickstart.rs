@@ -157,7 +157,7 @@ fn welcome(
              may list incidents, read runbooks, run reports; sees no customer at all
   auditor    {auditor}
              may call nothing; reads the log, and each reading is recorded too:
-             curl -s '{audit}/records?limit=5' -H 'Authorization: Bearer {auditor}'
+             curl -s '{audit}/search?limit=5' -H 'Authorization: Bearer {auditor}'
              sealgate audit tail --data-dir "{data_dir}" -o text
              sealgate audit verify --data-dir "{data_dir}"
 

@@ -3,6 +3,7 @@
 mod contract;
 mod evidence;
 mod payloads;
+mod searching;
 mod story;
 mod tenants;
 
@@ -48,6 +49,12 @@ pub fn operations(call: &str) -> Vec<(&'static str, String, Option<Value>)> {
     let selector = json!({"calls": [call]});
     let get = |path: &str| ("GET", path.to_owned(), None);
     vec![
+        get("/search?q=kind:call.intent&mode=scan"),
+        (
+            "POST",
+            "/aggregate".into(),
+            Some(json!({"mode": "scan", "aggregations": {"n": {"cardinality": {"field": "actor"}}}})),
+        ),
         get("/records?limit=2"),
         get("/records/0"),
         get(&format!("/calls/{call}")),

@@ -1,14 +1,17 @@
 //! What is handed to others: evidence that anybody checks offline, or the records themselves.
 
 use super::proofs::Nothing;
-use super::records::{Scope, owned};
+use super::records::{Scope as Owned, owned};
+use super::search::{allowed, problem, scope};
 use crate::api::Api;
 use crate::api::input::{Body, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::bundle::{self, What};
+use crate::audit::tree::Prover;
 use crate::audit::{Error, Kind, Reader};
 use crate::policy::{AdminAction, Level};
+use crate::search::{self, Consistency, Mode, Query, Scope, export};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -46,6 +49,22 @@ pub(super) enum Form {
     Bundle,
     /// The records, byte for byte, one a line.
     Ndjson,
+    /// A table with a header; no cell is a formula to a spreadsheet. Takes a `query`.
+    Csv,
+    /// OCSF 1.8 API Activity, one event a line. Takes a `query`.
+    Ocsf,
+}
+
+impl Form {
+    /// The form of search's own exports.
+    fn of_query(self) -> Option<export::Form> {
+        match self {
+            Self::Bundle => None,
+            Self::Ndjson => Some(export::Form::Ndjson),
+            Self::Csv => Some(export::Form::Csv),
+            Self::Ocsf => Some(export::Form::Ocsf),
+        }
+    }
 }
 
 /// Which records: one of these.
@@ -54,6 +73,8 @@ pub(super) enum Form {
 pub(super) enum Selection {
     /// All records of these calls; at most 10000.
     Calls(Vec<Uuid>),
+    /// All records that a query asks for, as in search, of those that the index has.
+    Query(String),
     /// All records between two numbers, both included: a bundle of them shows that none is missing.
     Range {
         /// The first.
@@ -91,7 +112,7 @@ struct Made {
 /// Cedar action `ExportAudit`. The export is recorded as `audit.export` before its first byte leaves. A range in which
 /// there are records of other tenants is refused: it could not be complete.
 #[utoipa::path(post, path = "/audit/v1/exports", tag = "exports", request_body = Wanted, responses(
-    (status = 200, content((Vec<u8> = "application/x-tar"), (String = "application/x-ndjson"))),
+    (status = 200, content((Vec<u8> = "application/x-tar"), (String = "application/x-ndjson"), (String = "text/csv"))),
     (status = "default", body = Details, content_type = "application/problem+json")))]
 pub(super) async fn export(
     State(api): State<Arc<Api>>,
@@ -106,22 +127,45 @@ pub(super) async fn export(
         Selection::Seqs(seqs) => seqs.len() as u64,
         // Of a call there are two records, mostly.
         Selection::Calls(calls) => calls.len() as u64 * 2,
+        Selection::Query(_) => api.limits.export,
     };
     visit.may(AdminAction::ExportAudit, &tenant, visit.reading(asked, Level::Records))?;
     if asked > api.limits.export {
-        let most = api.limits.export;
-        return Err(Problem::TooMuch(format!("more than {most} records (`auditApi.exportSize`): split it")));
+        return Err(too_many(&api));
     }
-    let (form, select) = (wanted.form, wanted.select);
-    let query = serde_json::to_value(&select).map_err(|_| Problem::Internal)?;
-    let what = api.reading(move |api| resolved(api, &tenant, select)).await?;
+    let (form, select, id, now) = (wanted.form, wanted.select, visit.id, visit.now_us);
+    let asks = match &select {
+        // Words need a policy of their own, and the record does not keep them.
+        Selection::Query(q) => Some(allowed(&api, &visit, &tenant, (q, (None, None), asked))?),
+        _ => None,
+    };
+    if let (Some(query), Some(form_of_query)) = (asks.clone(), form.of_query()) {
+        let scope = scope(&api, &visit, &tenant);
+        let seen = visit.clone();
+        let made = api.reading(move |api| found(api, &seen, (query, scope), form_of_query)).await?;
+        visit.rows(made.rows);
+        visit.member("export", made.note.clone());
+        return Ok(sent(made, form, id));
+    }
+    if matches!(form, Form::Csv | Form::Ocsf) {
+        return Err(Problem::Malformed("`csv` and `ocsf` take a `query`: `seq:17` or `call:ID`".into()));
+    }
+    let query = match (&select, &asks) {
+        (Selection::Query(q), Some(asks)) => json!({"interpreted": asks.to_string(), "query": q}),
+        (select, _) => serde_json::to_value(select).map_err(|_| Problem::Internal)?,
+    };
+    let seen = visit.clone();
+    let what = api.reading(move |api| match asks {
+        Some(asks) => numbers(api, &seen, &tenant, &asks),
+        None => resolved(api, &tenant, select),
+    });
+    let what = what.await?;
     if form == Form::Bundle {
         signed(&api, last(&what)).await?;
     }
-    let (id, now) = (visit.id, visit.now_us);
     let made = api.reading(move |api| match form {
         Form::Bundle => bundled(api, &what, (&query, now), id),
-        Form::Ndjson => lines(api, &what, id),
+        Form::Ndjson | Form::Csv | Form::Ocsf => lines(api, &what, id),
     });
     let made = made.await?;
     visit.rows(made.rows);
@@ -132,8 +176,8 @@ pub(super) async fn export(
 /// The records that are meant, if all of them are the tenant's.
 fn resolved(api: &Api, tenant: &str, select: Selection) -> Result<What, Problem> {
     let reader = Reader::open(&api.folder)?;
-    let mut scope = Scope::new(api, &reader, tenant);
-    let too_many = || Problem::Malformed("`select` names none, or more than 10000".into());
+    let mut scope = Owned::new(api, &reader, tenant);
+    let unfit = || Problem::Malformed("`select` names none, or more than 10000".into());
     match select {
         Selection::Range { first, last } if first <= last => {
             let mut next = first;
@@ -152,17 +196,18 @@ fn resolved(api: &Api, tenant: &str, select: Selection) -> Result<What, Problem>
             }
             Ok(What::Range(first, last))
         }
+        Selection::Query(_) => Err(Problem::Internal),
         Selection::Range { .. } => Err(Problem::Malformed("`first` must not be larger than `last`".into())),
         Selection::Seqs(seqs) => {
             if seqs.is_empty() || seqs.len() > NAMED {
-                return Err(too_many());
+                return Err(unfit());
             }
             seqs.iter().try_for_each(|seq| owned(api, tenant, *seq).map(|_| ()))?;
             Ok(What::Selected(sorted(seqs)))
         }
         Selection::Calls(calls) => {
             if calls.is_empty() || calls.len() > NAMED {
-                return Err(too_many());
+                return Err(unfit());
             }
             let mut seqs = Vec::new();
             for call in calls {
@@ -183,6 +228,60 @@ fn resolved(api: &Api, tenant: &str, select: Selection) -> Result<What, Problem>
             Ok(What::Selected(sorted(seqs)))
         }
     }
+}
+
+/// The records under the newest checkpoint that a query finds.
+fn numbers(api: &Api, visit: &Visit, tenant: &str, query: &Query) -> Result<What, Problem> {
+    let wrong = |error| problem(visit, &error);
+    let signed = Prover::open(&api.folder)?.checkpoint()?.map_or(0, |signed| signed.size);
+    let snapshot = api.searcher.snapshot(Mode::Index, Consistency::Eventual).map_err(wrong)?.min(signed);
+    let scope = scope(api, visit, tenant);
+    let seqs = api.searcher.numbers(query, (&scope, Mode::Index), snapshot).map_err(wrong)?;
+    if seqs.is_empty() {
+        return Err(Problem::NotFound("record that the query asks for"));
+    }
+    if seqs.len() as u64 > api.limits.export {
+        return Err(too_many(api));
+    }
+    Ok(What::Selected(seqs))
+}
+
+fn too_many(api: &Api) -> Problem {
+    Problem::TooMuch(format!("more than {} records (`auditApi.exportSize`): split it", api.limits.export))
+}
+
+/// What a query finds, in a form of search's own.
+fn found(
+    api: &Api,
+    visit: &Visit,
+    (query, scope): (Query, Scope),
+    form: export::Form,
+) -> Result<Made, Problem> {
+    let wrong = |error: &search::Error| problem(visit, error);
+    let path = place(api, &format!("{}.{}", visit.id, form.as_str()))?;
+    let writing = fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+    let file = File::open(&path).map_err(failed)?;
+    fs::remove_file(&path).map_err(failed)?;
+    let snapshot = api.searcher.snapshot(Mode::Index, Consistency::Eventual).map_err(|e| wrong(&e))?;
+    let export = export::Export { query, mode: Mode::Index, form, from: 0, snapshot };
+    let mut out = BufWriter::new(writing);
+    let mut lines = 0;
+    let rows = api.searcher.export(&export, &scope, &mut |batch, _| {
+        lines += memchr::memchr_iter(b'\n', batch).count() as u64;
+        // A header is no record; cells may hold line ends, so a table is cut off early rather than late.
+        if lines > api.limits.export + 1 {
+            return Err(search::Error::TooMany);
+        }
+        out.write_all(batch).map_err(|source| search::Error::File { path: path.clone(), source })
+    });
+    let rows = match rows {
+        Err(search::Error::TooMany) => return Err(too_many(api)),
+        rows => rows.map_err(|e| wrong(&e))?,
+    };
+    out.flush().map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let note = json!({"form": form.as_str(), "records": rows, "selection": "query", "snapshot": snapshot});
+    Ok(Made { file, length, note, rows: usize::try_from(rows).unwrap_or(usize::MAX) })
 }
 
 fn sorted(mut seqs: Vec<u64>) -> Vec<u64> {
@@ -280,6 +379,8 @@ fn sent(made: Made, form: Form, id: Uuid) -> Response {
     let (kind, end) = match form {
         Form::Bundle => ("application/x-tar", "tar"),
         Form::Ndjson => ("application/x-ndjson", "ndjson"),
+        Form::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
+        Form::Ocsf => ("application/x-ndjson", "ocsf.ndjson"),
     };
     let pieces = try_unfold(tokio::fs::File::from_std(made.file), |mut file| async move {
         let mut piece = vec![0; PIECE];

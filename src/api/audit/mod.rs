@@ -7,6 +7,7 @@ mod holds;
 mod pending;
 mod proofs;
 mod records;
+mod search;
 mod selector;
 mod status;
 mod tiles;
@@ -59,6 +60,8 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(records::one))
         .routes(routes!(records::call))
         .routes(routes!(records::payload))
+        .routes(routes!(search::search))
+        .routes(routes!(search::aggregate))
         .routes(routes!(proofs::inclusion))
         .routes(routes!(proofs::consistency))
         .routes(routes!(proofs::newest))

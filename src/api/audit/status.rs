@@ -1,6 +1,7 @@
 //! How the log is: written, signed, anchored.
 
 use super::proofs::Nothing;
+use super::search::problem;
 use crate::api::Api;
 use crate::api::input::Params;
 use crate::api::problem::{Details, Problem};
@@ -53,8 +54,23 @@ pub(super) struct LogState {
     unsigned: u64,
     /// What each anchor has taken last: what cannot be changed any more, even by whoever has the keys.
     anchors: Vec<AnchorShown>,
+    /// Whether there is an index of the log, and how far it is behind.
+    index: IndexState,
     /// Digest of the policies in force.
     policy_set: String,
+}
+
+/// The index.
+#[derive(Debug, Serialize, ToSchema)]
+struct IndexState {
+    /// Whether there is one.
+    exists: bool,
+    /// Records that it does not have.
+    behind: u64,
+    /// Age of the oldest of them, in milliseconds.
+    behind_ms: u64,
+    /// Size of its files, in bytes.
+    bytes: u64,
 }
 
 /// Shows how the log is
@@ -69,12 +85,14 @@ pub(super) async fn status(
 ) -> Result<Json<LogState>, Problem> {
     visit.may(AdminAction::VerifyAudit, &visit.tenant(None), visit.reading(0, Level::Hashes))?;
     let policy_set = visit.rules.policies.digests().policy_set.clone();
+    let seen = visit.clone();
     let state = api.reading(move |api| {
         let prover = Prover::open(&api.folder)?;
         let (log, records) = (api.gateway.log().status(), prover.size()?);
         let checkpoint = prover.checkpoint()?;
         let signed = checkpoint.as_ref().map_or(0, |signed| signed.size);
         let anchors = prover.anchors()?.into_iter();
+        let index = api.searcher.status().map_err(|error| problem(&seen, &error))?;
         Ok(LogState {
             writable: log.writable,
             latched: log.latched,
@@ -87,6 +105,12 @@ pub(super) async fn status(
             }),
             unsigned: records.saturating_sub(signed),
             anchors: anchors.map(|a| AnchorShown { target: a.target, size: a.size, t: a.t }).collect(),
+            index: IndexState {
+                exists: index.exists,
+                behind: index.lag.records,
+                behind_ms: index.lag.ms,
+                bytes: index.bytes,
+            },
             policy_set,
         })
     });

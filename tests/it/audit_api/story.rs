@@ -111,11 +111,13 @@ async fn from_a_pseudonym_to_evidence_that_an_outsider_accepts() {
 
 /// The calls of a person, from their name alone.
 async fn found(gate: &Gate, auditor: &Token, pseudonym: &str) -> Vec<String> {
-    let page = gate.audit(auditor, "GET", "/records?limit=1000&order=asc", None).await.json();
+    let path = format!("/search?q=actor:{pseudonym} (kind:call.intent OR kind:call.denied)&consistency=wait");
+    let page = gate.audit(auditor, "GET", &path, None).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let page = page.json();
     assert_eq!(page["next"], Value::Null);
-    let records = page["hits"].as_array().unwrap().iter().map(|hit| &hit["record"]);
-    let own = records.filter(|record| record["actor"]["id"] == pseudonym && record.get("mcp").is_some());
-    own.map(|record| record["call"].as_str().unwrap().to_owned()).collect()
+    let hits = page["hits"].as_array().unwrap().iter().rev();
+    hits.map(|hit| hit["record"]["call"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Every file of the bundle, with one byte of it another.

@@ -81,6 +81,20 @@ async fn records_calls_payloads_and_exports_of_another_tenant_do_not_exist() {
         let mine = gate.audit(foreign, "POST", "/exports", export(form, json!({"calls": [own]}))).await;
         assert_eq!(mine.status, 200);
     }
+    let all = gate.audit(foreign, "GET", "/search?limit=500&mode=scan", None).await.json();
+    for hit in all["hits"].as_array().unwrap() {
+        let record = &hit["record"];
+        assert!(record["call"] == json!(own) || record["actor"]["tenant"] == "globex", "{record}");
+    }
+    let tenants = json!({"mode": "scan", "aggregations": {"t": {"terms": {"field": "tenant"}}}});
+    let counted = gate.audit(foreign, "POST", "/aggregate", Some(tenants)).await.json();
+    let counted = counted["aggregations"]["t"]["terms"]["buckets"].as_array().unwrap().clone();
+    assert!(counted.len() == 1 && counted[0]["value"] == "globex", "{counted:?}");
+    let genesis = "/search?q=kind:log.genesis&mode=scan";
+    assert_eq!(gate.audit(foreign, "GET", genesis, None).await.json()["total"]["value"], 0);
+    assert_eq!(gate.audit(&acme[1], "GET", genesis, None).await.json()["total"]["value"], 1);
+    let queried = json!({"form": "ndjson", "select": {"query": format!("call:{theirs}")}});
+    assert_eq!(gate.audit(foreign, "POST", "/exports", Some(queried)).await.body, "");
     let entries = gate.audit(foreign, "GET", "/tile/entries/000.p/8", None).await;
     assert_eq!(entries.status, 403, "{}", entries.body);
     let ask = Some(json!({"value": "ada@acme.example.com"}));
