@@ -31,7 +31,7 @@ KINDS = {
     "catalog.drift": 22, "key.rotate": 23, "definition.pin": 24, "definition.quarantine": 25,
     "definition.drift": 26, "definition.approve": 27, "definition.reject": 28, "definition.restore": 29,
     "audit.query": 30, "audit.export": 31, "payload.read": 32, "erase": 33,
-    "hold.set": 34, "hold.release": 35, "anchor.ok": 36, "anchor.fail": 37, "audit.failure": 40,
+    "hold.set": 34, "hold.release": 35, "anchor.ok": 36, "anchor.fail": 37, "admin.request": 38, "audit.failure": 40,
     "audit.recovered": 41, "auth.failed": 50, "request.refused": 51, "approval.granted": 60,
     "approval.rejected": 61, "notify.sent": 62, "notify.failed": 63,
 }

@@ -40,6 +40,11 @@ pub(super) async fn of_auditors(State(api): State<Arc<Api>>, request: Request, n
     pass(&api, request, next, Kind::AuditQuery).await
 }
 
+/// What becomes of a request on the administrative listener.
+pub(super) async fn of_operators(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    pass(&api, request, next, Kind::AdminRequest).await
+}
+
 async fn pass(api: &Arc<Api>, mut request: Request, next: Next, kind: Kind) -> Response {
     let source = request.extensions().get::<PeerAddress>().map(|peer| peer.0.ip());
     let target = Target {

@@ -1,9 +1,10 @@
-//! What may operators and auditors ask? Health and metrics on the administrative listener, the log's own API on that
-//! of the auditors.
+//! What may operators and auditors ask? Health, metrics and administration on the administrative listener, the log's own
+//! API on that of the auditors.
 //!
 //! Health and metrics need no credential. Everything else passes [`door`]: host, credential, rate; policy is asked by
 //! each handler, and what came of the request is recorded before its answer leaves.
 
+mod admin;
 mod audit;
 mod door;
 mod input;
@@ -11,9 +12,11 @@ mod openapi;
 mod problem;
 mod visit;
 
+pub use admin::document as admin_document;
 pub use audit::document as audit_document;
 
 use crate::app::Status;
+use crate::approval::Approvals;
 use crate::gateway::{Fold, Gateway};
 use crate::http::Origins;
 use crate::identity::Tokens;
@@ -46,6 +49,10 @@ pub struct Parts {
     pub fold: Arc<Fold>,
     /// The data folder.
     pub folder: PathBuf,
+    /// Calls that wait for a person.
+    pub approvals: Arc<Approvals>,
+    /// How the gateway is.
+    pub status: Arc<Status>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -63,9 +70,11 @@ pub struct Limits {
     pub export: u64,
 }
 
-/// What answers auditors.
+/// What answers auditors and operators.
 #[derive(Debug)]
 pub struct Api {
+    approvals: Arc<Approvals>,
+    status: Arc<Status>,
     gateway: Arc<Gateway>,
     tokens: Arc<Tokens>,
     origins: Origins,
@@ -84,13 +93,15 @@ impl Api {
     /// # Errors
     /// The log cannot be searched.
     pub fn new(parts: Parts) -> Result<Self, crate::search::Error> {
-        let Parts { gateway, tokens, origins, fold, folder, limits } = parts;
+        let Parts { gateway, tokens, origins, fold, folder, approvals, status, limits } = parts;
         audit::tidy(&folder);
         Ok(Self {
             searcher: Searcher::open(&folder, gateway.clock().clone())?,
             rates: door::rates(limits.requests_per_minute),
             readers: Arc::new(Semaphore::new(READERS)),
             erasures: audit::Pending::of(&folder),
+            approvals,
+            status,
             gateway,
             tokens,
             origins,
@@ -115,13 +126,17 @@ impl Api {
     }
 }
 
-/// All routes of the administrative listener, on one screen.
-pub fn routes(status: Arc<Status>) -> Router {
-    Router::new()
+/// All routes of the administrative listener. Health and metrics are for machines beside it and need no credential.
+pub fn operators(api: Arc<Api>) -> Router {
+    let open = Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(status)
+        .with_state(api.status.clone());
+    let guarded = admin::routes()
+        .route_layer(axum::middleware::from_fn_with_state(api.clone(), door::of_operators))
+        .with_state(api);
+    open.route("/admin/v1/openapi.json", get(admin::openapi)).merge(guarded)
 }
 
 /// All routes of the auditors' listener.

@@ -116,22 +116,30 @@ impl Visit {
 
     /// Asks policy, and notes its answer for the record.
     pub(super) fn may(&self, action: AdminAction, tenant: &str, reading: Reading) -> Result<(), Problem> {
-        let answer = self.ask(action, tenant, reading);
-        let authz = Authz::of(action.id(), tenant, &answer);
-        self.trail().authz = Some(authz);
-        answer.map(|_| ()).map_err(|_| Problem::Forbidden(action.id()))
+        self.asked(action.id(), tenant, Asked::Administer { action, tenant, reading })
     }
 
-    fn ask(&self, action: AdminAction, tenant: &str, reading: Reading) -> Result<Permit, Denial> {
+    /// Asks policy about the gateway itself, and notes its answer for the record.
+    pub(super) fn may_administer(&self, action: AdminAction) -> Result<(), Problem> {
+        self.may(action, &self.tenant(None), self.reading(0, Level::Hashes))
+    }
+
+    /// Asks policy about something else, and notes its answer for the record.
+    pub(super) fn may_do(&self, action: &'static str, asked: Asked<'_>) -> Result<(), Problem> {
+        self.asked(action, &self.tenant(None), asked)
+    }
+
+    fn asked(&self, action: &'static str, tenant: &str, asked: Asked<'_>) -> Result<(), Problem> {
         let circumstances = Circumstances {
             transport: "http".into(),
             now_us: self.now_us,
             source_ip: self.target.source,
             ..Circumstances::default()
         };
-        let asked = Asked::Administer { action, tenant, reading };
         let question = Question { call: self.id, asked, circumstances: &circumstances, findings: &[] };
-        self.rules.policies.authorize(self.caller(), &question)
+        let answer = self.rules.policies.authorize(self.caller(), &question);
+        self.trail().authz = Some(Authz::of(action, tenant, &answer));
+        answer.map(|_| ()).map_err(|_| Problem::Forbidden(action))
     }
 
     /// Notes what is asked for: text is redacted and cut.

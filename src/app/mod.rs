@@ -197,7 +197,7 @@ impl App {
         courier.run(waiting, &tracker, closing.clone());
         tracker.spawn(votes::run(approvals.clone(), log.clone(), stop.clone()));
         tracker.spawn(anchors.run(log.clone(), clock.clone(), closing.clone()));
-        let duties = Duties::new(approvals, notices);
+        let duties = Duties::new(approvals.clone(), notices);
         let (handles, news) = ((cursors, seals), (metrics.clone(), registry.notices()));
         let gateway = Arc::new(Gateway::new(rules, (log.clone(), clock), handles, news, duties));
         registry.run(gateway.clone(), certificates, stop.clone());
@@ -211,8 +211,9 @@ impl App {
         tracker.spawn(sweep(edge.clone(), stop.clone()));
         if let Some(bound) = bound {
             listeners.spawn(bound.agents.serve(routes(edge.clone()), listeners.clone(), stop.clone()));
-            listeners.spawn(bound.admin.serve(api::routes(status), listeners.clone(), stop.clone()));
-            let api = Arc::new(auditors(&config, (gateway.clone(), tokens), edge.fold())?);
+            let parts = (gateway.clone(), tokens, approvals, status);
+            let api = Arc::new(api_of(&config, parts, edge.fold())?);
+            listeners.spawn(bound.admin.serve(api::operators(api.clone()), listeners.clone(), stop.clone()));
             listeners.spawn(bound.auditors.serve(api::auditors(api), listeners.clone(), stop.clone()));
         }
         let indexer = indexer(&config)?;
@@ -298,9 +299,9 @@ fn origins(config: &Config) -> Origins {
     Origins::new(hosts, origins.chain(public.map(|url| url.origin().ascii_serialization())))
 }
 
-fn auditors(
+fn api_of(
     config: &Config,
-    (gateway, tokens): (Arc<Gateway>, Arc<Tokens>),
+    (gateway, tokens, approvals, status): (Arc<Gateway>, Arc<Tokens>, Arc<Approvals>, Arc<Status>),
     fold: Arc<Fold>,
 ) -> Result<api::Api, StartError> {
     let bounds = &config.audit_api;
@@ -310,6 +311,8 @@ fn auditors(
         origins: origins(config),
         fold,
         folder: config.data_dir.clone(),
+        approvals,
+        status,
         limits: api::Limits {
             operator_tenant: bounds.operator_tenant.clone(),
             requests_per_minute: bounds.requests_per_minute,

@@ -61,6 +61,11 @@ impl Status {
         }
     }
 
+    /// Asks for a reload, as SIGHUP does.
+    pub fn reload(&self) {
+        self.registry.reload();
+    }
+
     /// Metrics in the Prometheus text format.
     pub fn metrics(&self) -> String {
         let ready = self.ready();

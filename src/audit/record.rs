@@ -99,6 +99,8 @@ kinds! {
     AnchorOk = "anchor.ok", 36;
     /// A checkpoint could not be anchored.
     AnchorFail = "anchor.fail", 37;
+    /// Somebody asked something of the administrative API.
+    AdminRequest = "admin.request", 38;
     /// The log could not be written.
     AuditFailure = "audit.failure", 40;
     /// It can be written again.

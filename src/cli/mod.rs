@@ -77,8 +77,21 @@ enum Verb {
 enum ConfigVerb {
     /// Print the JSON Schema of the configuration file.
     Schema,
-    /// Print the OpenAPI 3.1 document of the auditors' API.
-    Openapi,
+    /// Print the OpenAPI 3.1 document of an API.
+    Openapi {
+        /// Which.
+        #[arg(value_enum, default_value = "audit")]
+        api: WhichApi,
+    },
+}
+
+/// An API of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhichApi {
+    /// The auditors'.
+    Audit,
+    /// The administrative one.
+    Admin,
 }
 
 /// In which form results are printed.
@@ -126,8 +139,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Approval(verb) => approval::run(&verb),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Config(ConfigVerb::Schema) => output::json(&crate::config::json_schema()),
-        Verb::Config(ConfigVerb::Openapi) => {
-            crate::api::audit_document().map_err(Failure::from).and_then(|text| output::print(&text))
+        Verb::Config(ConfigVerb::Openapi { api }) => {
+            let text = match api {
+                WhichApi::Audit => crate::api::audit_document(),
+                WhichApi::Admin => crate::api::admin_document(),
+            };
+            text.map_err(Failure::from).and_then(|text| output::print(&text))
         }
         Verb::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();

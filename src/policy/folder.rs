@@ -85,12 +85,13 @@ fn text_of(path: &Path) -> Result<String, String> {
 }
 
 /// The example policies that ship with the program: file name and text.
-pub fn shipped() -> [(&'static str, &'static str); 5] {
+pub fn shipped() -> [(&'static str, &'static str); 6] {
     [
         ("00-baseline.cedar", include_str!("../../policies/00-baseline.cedar")),
         ("10-employees.cedar", include_str!("../../policies/10-employees.cedar")),
         ("20-contractors.cedar", include_str!("../../policies/20-contractors.cedar")),
         ("30-guardrails.cedar", include_str!("../../policies/30-guardrails.cedar")),
         ("40-auditors.cedar", include_str!("../../policies/40-auditors.cedar")),
+        ("50-administrators.cedar", include_str!("../../policies/50-administrators.cedar")),
     ]
 }

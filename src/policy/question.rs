@@ -204,11 +204,29 @@ pub enum AdminAction {
     PinTool,
     /// Create and revoke tokens.
     ManageTokens,
+    /// Load a candidate of the policies strictly.
+    CheckPolicy,
+    /// Play tables of expectations.
+    TestPolicy,
+    /// Say why a call is decided so.
+    ExplainPolicy,
+    /// See what shadow policies would have done.
+    ReadShadow,
+    /// See which policies never matched.
+    ReadCoverage,
+    /// See how the gateway is.
+    ReadStatus,
+    /// Have configuration and policies read again.
+    ReloadRules,
+    /// See which definitions are pinned and held back.
+    ReadPins,
+    /// See which calls wait for approval.
+    ReadApprovals,
 }
 
 impl AdminAction {
     /// Every action, in the order of the schema.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 21] = [
         Self::SearchAudit,
         Self::ReadRecord,
         Self::VerifyAudit,
@@ -221,6 +239,15 @@ impl AdminAction {
         Self::ManageServers,
         Self::PinTool,
         Self::ManageTokens,
+        Self::CheckPolicy,
+        Self::TestPolicy,
+        Self::ExplainPolicy,
+        Self::ReadShadow,
+        Self::ReadCoverage,
+        Self::ReadStatus,
+        Self::ReloadRules,
+        Self::ReadPins,
+        Self::ReadApprovals,
     ];
 
     /// The Cedar action id.
@@ -238,6 +265,15 @@ impl AdminAction {
             Self::ManageServers => "ManageServers",
             Self::PinTool => "PinTool",
             Self::ManageTokens => "ManageTokens",
+            Self::CheckPolicy => "CheckPolicy",
+            Self::TestPolicy => "TestPolicy",
+            Self::ExplainPolicy => "ExplainPolicy",
+            Self::ReadShadow => "ReadShadow",
+            Self::ReadCoverage => "ReadCoverage",
+            Self::ReadStatus => "ReadStatus",
+            Self::ReloadRules => "ReloadRules",
+            Self::ReadPins => "ReadPins",
+            Self::ReadApprovals => "ReadApprovals",
         }
     }
 
@@ -255,7 +291,16 @@ impl AdminAction {
             | Self::ReplayPolicy
             | Self::ManageServers
             | Self::PinTool
-            | Self::ManageTokens => false,
+            | Self::ManageTokens
+            | Self::CheckPolicy
+            | Self::TestPolicy
+            | Self::ExplainPolicy
+            | Self::ReadShadow
+            | Self::ReadCoverage
+            | Self::ReadStatus
+            | Self::ReloadRules
+            | Self::ReadPins
+            | Self::ReadApprovals => false,
         }
     }
 }

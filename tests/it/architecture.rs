@@ -49,7 +49,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
             "upstream",
         ],
     ),
-    ("api", &["app", "audit", "gateway", "http", "identity", "policy", "search"]),
+    ("api", &["app", "approval", "audit", "gateway", "http", "identity", "policy", "route", "search"]),
     ("http", &["gateway", "identity", "mcp", "route", "telemetry", "tls", "upstream"]),
     (
         "gateway",

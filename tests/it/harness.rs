@@ -330,8 +330,17 @@ impl Gate {
 
     /// One request to the auditors' API, at `/audit/v1` and what follows.
     pub async fn audit(&self, token: &Token, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.asked(token, method, &format!("{}{path}", self.auditors), body).await
+    }
+
+    /// One request to the administrative API, at `/admin/v1` and what follows.
+    pub async fn administer(&self, token: &Token, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.asked(token, method, &format!("{}/admin/v1{path}", self.admin), body).await
+    }
+
+    async fn asked(&self, token: &Token, method: &str, url: &str, body: Option<Value>) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.http.request(method, format!("{}{path}", self.auditors));
+        let mut request = self.http.request(method, url);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }

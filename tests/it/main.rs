@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests own their runtime and environment")]
 
+mod admin_api;
 mod architecture;
 mod audit_anchor;
 mod audit_api;

@@ -1,10 +1,9 @@
 //! Erasures: one person asks, another approves, and the keys are destroyed. Records and proofs stay.
 
 use super::pending::Asked;
-use super::proofs::Nothing;
 use super::selector::{Which, ordered, reason, selected};
 use crate::api::Api;
-use crate::api::input::{Body, Named, Params};
+use crate::api::input::{Body, Named, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::{Erasure, Order};

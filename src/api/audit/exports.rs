@@ -1,10 +1,9 @@
 //! What is handed to others: evidence that anybody checks offline, or the records themselves.
 
-use super::proofs::Nothing;
 use super::records::{Scope as Owned, owned};
 use super::search::{allowed, problem, scope};
 use crate::api::Api;
-use crate::api::input::{Body, Params};
+use crate::api::input::{Body, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::bundle::{self, What};

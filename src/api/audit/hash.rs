@@ -1,9 +1,8 @@
 //! Was this value ever seen, and where? Answered from commitments alone: the log holds no values.
 
-use super::proofs::Nothing;
 use super::records::Scope;
 use crate::api::Api;
-use crate::api::input::{Body, Params};
+use crate::api::input::{Body, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::tree::Prover;

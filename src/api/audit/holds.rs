@@ -1,9 +1,8 @@
 //! Holds: payloads that neither erasure nor retention touches.
 
-use super::proofs::Nothing;
 use super::selector::{Which, ordered, reason, selected};
 use crate::api::Api;
-use crate::api::input::{Body, Named, Params};
+use crate::api::input::{Body, Named, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::{Hold, Order, Payloads};

@@ -1,7 +1,7 @@
 //! That a record is what was written, and that nothing was taken away.
 
 use crate::api::Api;
-use crate::api::input::{Named, Params};
+use crate::api::input::{Named, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::hex;
@@ -164,12 +164,6 @@ pub(super) async fn newest(
     let newest = api.reading(|api| Prover::open(&api.folder)?.checkpoint()?.ok_or(Problem::NotYet)).await?;
     Ok(([(CONTENT_TYPE, TEXT)], newest.note).into_response())
 }
-
-/// No parameters at all.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Nothing {}
 
 /// A signed checkpoint.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,9 +1,8 @@
 //! Search and counts, for whoever may see the records of a tenant.
 
-use super::proofs::Nothing;
 use super::records::Hit;
 use crate::api::Api;
-use crate::api::input::{Body, Params};
+use crate::api::input::{Body, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::policy::{AdminAction, Level, Reading};

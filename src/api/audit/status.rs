@@ -1,9 +1,8 @@
 //! How the log is: written, signed, anchored.
 
-use super::proofs::Nothing;
 use super::search::problem;
 use crate::api::Api;
-use crate::api::input::Params;
+use crate::api::input::{Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::hex;

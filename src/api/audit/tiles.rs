@@ -1,9 +1,8 @@
 //! The log as C2SP tlog-tiles wants it, verbatim: tiles of hashes, and bundles of entries.
 
-use super::proofs::Nothing;
 use super::records::Scope;
 use crate::api::Api;
-use crate::api::input::{Named, Params};
+use crate::api::input::{Named, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::Reader;
