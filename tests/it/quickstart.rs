@@ -107,6 +107,13 @@ async fn each_of_the_three_may_do_what_is_printed_and_nothing_else() {
     assert_eq!(customer, Err(8001));
     let tools = gate.ask("auditor", "tools/list", json!({})).await.unwrap();
     assert_eq!(tools["tools"], json!([]));
+    // The line that it prints for the auditor, who alone may.
+    let records = format!("{}/search?limit=5&mode=scan", gate.ready["audit_api"].as_str().unwrap());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (who, status) in [("auditor", 200), ("employee", 403), ("contractor", 403)] {
+        let token = gate.ready["tokens"][who].as_str().unwrap();
+        assert_eq!(http.get(&records).bearer_auth(token).send().await.unwrap().status(), status, "{who}");
+    }
     // The commands that it prints for the auditor.
     let data = gate.ready["data_dir"].as_str().unwrap().to_owned();
     let (tail, _) = run(&["audit", "tail", "--data-dir", &data, "-o", "text"]);

@@ -144,11 +144,11 @@ pub(super) struct Counting {
     aggregations: BTreeMap<String, Aggregation>,
     /// `index` or `scan`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     mode: Mode,
     /// `eventual`, `wait` or `wait:SEQ`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     consistency: Consistency,
     /// Whose log; your own tenant's if left out.
     #[serde(default)]
