@@ -287,3 +287,19 @@ async fn what_cannot_be_recorded_is_not_answered() {
     gate.until(|ready| ready["ready"] == true).await;
     assert_eq!(gate.audit(&people.auditor, "GET", "/records/0", None).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_address_that_is_named_is_that_one_and_one_that_is_not_is_free() {
+    // Whoever has the usual port, both start: no port was asked for.
+    let (first, people) = gate("auditApi: { operatorTenant: default }");
+    let (second, others) = gate("auditApi: { operatorTenant: default }");
+    assert_ne!(first.auditors, second.auditors);
+    assert_eq!(first.audit(&people.auditor, "GET", "/status", None).await.status, 200);
+    assert_eq!(second.audit(&others.auditor, "GET", "/status", None).await.status, 200);
+    let taken = first.auditors.trim_start_matches("http://").trim_end_matches("/audit/v1");
+    let settings = format!("auditApi: {{ listen: \"{taken}\" }}");
+    let site = crate::harness::Site::new(&crate::harness::demo_servers(), &settings, &super::policies());
+    let out = site.sealgate(&["serve", "--config", "sealgate.yaml"]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && text.contains(&format!("cannot listen on {taken}")), "{text}");
+}

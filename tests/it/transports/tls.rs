@@ -277,3 +277,22 @@ async fn backends_are_verified_and_shown_who_we_are() {
     }
     assert_eq!(good.names.recv().await.unwrap().as_deref(), Some("localhost"), "SNI names the URL's host");
 }
+
+#[tokio::test]
+async fn auditors_connect_over_tls_and_never_without() {
+    let authority = Authority::new();
+    let settings =
+        "auditApi: { listen: \"127.0.0.1:0\", tls: { cert: ./tls/audit.pem, key: ./tls/audit.key } }";
+    let policies = format!("{PERMIT_ALL}{}", include_str!("../../../policies/40-auditors.cedar"));
+    let site = Site::new(&demo_servers(), settings, &policies);
+    authority.install(&site, "audit", "127.0.0.1");
+    let token = site.token("anna", "auditor");
+    let gate = site.start();
+    assert!(gate.auditors.starts_with("https://127.0.0.1:"), "{}", gate.auditors);
+    let status = format!("{}/status", gate.auditors);
+    let client = authority.client().build().unwrap();
+    assert_eq!(client.get(&status).bearer_auth(&token.value).send().await.unwrap().status(), 200);
+    assert!(gate.http.get(&status).bearer_auth(&token.value).send().await.is_err(), "an unknown authority");
+    let plain = status.replacen("https", "http", 1);
+    assert!(gate.http.get(plain).bearer_auth(&token.value).send().await.is_err());
+}
