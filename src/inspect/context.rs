@@ -160,11 +160,19 @@ impl Lexicon {
             if !begins {
                 continue;
             }
-            for &(_, to, end) in words.iter().skip(index).take(MOST_WORDS) {
+            for (more, &(_, to, end)) in words.iter().skip(index).take(MOST_WORDS).enumerate() {
                 if to - from > self.longest {
                     break;
                 }
                 let Some(phrase) = folded.squashed().get(from..to) else { continue };
+                // `isn't in` is no `tin`; initials with dots are what they spell.
+                let initials = || {
+                    let parts = words.iter().skip(index).take(more + 1);
+                    parts.filter(|(from, to, _)| to - from == 1).count()
+                };
+                if more > 0 && phrase.len() <= 4 && (1..=more).contains(&initials()) {
+                    continue;
+                }
                 // Two letters mean something only right before a number.
                 if phrase.len() <= 2 && text.len() - end > CLOSE {
                     continue;

@@ -10,6 +10,11 @@ const SHORTEST: usize = 12;
 const LONGEST: usize = 1 << 21;
 /// Letters that are decoded first, to see whether there is text.
 const TASTE: usize = 12;
+/// Letters of the shortest run that is read as Base32.
+const SHORTEST_BASE32: usize = 16;
+/// Bytes that something compressed may become, at most, and for each of its own.
+const INFLATED: usize = 1 << 20;
+const RATIO: usize = 64;
 /// Letters of a line that may go on in the next one.
 const LINE: usize = 56;
 
@@ -77,7 +82,29 @@ fn tastes_of_text(run: &[u8]) -> bool {
     let run = run.strip_prefix(b"0x").unwrap_or(run);
     let taste = run.get(..TASTE).unwrap_or_default();
     let hex = taste.iter().all(u8::is_ascii_hexdigit) && unhex(taste).is_some_and(|bytes| textual(&bytes));
-    hex || unbase64(taste).is_some_and(|bytes| textual(&bytes))
+    hex || unbase64(taste).is_some_and(|bytes| textual(&bytes) || widely(&bytes))
+        || compressed(run)
+        || (run.len() >= SHORTEST_BASE32
+            && run
+                .get(..SHORTEST_BASE32)
+                .and_then(unbase32)
+                .is_some_and(|bytes| bytes.is_ascii() && textual(&bytes)))
+}
+
+/// Whether a run begins as gzip or zlib do in Base64.
+fn compressed(run: &[u8]) -> bool {
+    run.len() >= 24
+        && [&b"H4sI"[..], b"eJ", b"eN", b"eA", b"eF"].iter().any(|magic| run.starts_with(magic))
+        && unbase64(run.get(..8).unwrap_or_default()).is_some_and(|head| {
+            matches!(head.as_slice(), [0x1F, 0x8B, 8, ..] | [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..])
+        })
+}
+
+/// Whether every other byte is zero.
+fn widely(bytes: &[u8]) -> bool {
+    let pairs = bytes.as_chunks::<2>().0;
+    let zero = |at: usize| pairs.iter().all(|pair| pair.get(at) == Some(&0) && pair.get(1 - at) != Some(&0));
+    !pairs.is_empty() && (zero(0) || zero(1))
 }
 
 /// Whether bytes are, or may go on as, text: UTF-8 without control characters.
@@ -109,9 +136,18 @@ fn blob(bytes: &[u8], start: usize, end: usize) -> Option<Blob> {
     if joined.len() > LONGEST {
         return None;
     }
-    let text = unbase64(&joined).and_then(whole_text)?;
-    let padding = bytes.get(end..)?.iter().take(2).take_while(|byte| **byte == b'=').count();
-    Some(Blob { start, end: end + padding, text, encoding: "base64" })
+    let base32 = || {
+        let body = joined.len() >= SHORTEST_BASE32;
+        unbase32(&joined).filter(|_| body).and_then(whole_text).map(|text| (text, "base32"))
+    };
+    let bytes64 = unbase64(&joined);
+    let inflated =
+        || bytes64.as_deref().and_then(inflated).and_then(whole_text).map(|text| (text, "compressed"));
+    let (text, encoding) = inflated()
+        .or_else(|| bytes64.clone().and_then(whole_text).map(|text| (text, "base64")))
+        .or_else(base32)?;
+    let padding = bytes.get(end..)?.iter().take(6).take_while(|byte| **byte == b'=').count();
+    Some(Blob { start, end: end + padding, text, encoding })
 }
 
 /// The run with those on the next lines, as e-mail wraps them.
@@ -131,11 +167,79 @@ fn with_lines(bytes: &[u8], start: usize, end: usize) -> (usize, Vec<u8>) {
     (end, joined)
 }
 
-fn whole_text(bytes: Vec<u8>) -> Option<String> {
+/// The text that bytes are, in UTF-8 or UTF-16.
+pub(super) fn whole_text(bytes: Vec<u8>) -> Option<String> {
+    if let Some(text) = wide(&bytes) {
+        return Some(text);
+    }
     let text = String::from_utf8(bytes).ok()?;
     let odd =
         text.chars().filter(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')).count();
     (odd * 20 <= text.len()).then_some(text)
+}
+
+/// UTF-16 of Latin letters: every other byte is zero.
+fn wide(bytes: &[u8]) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let low = pairs.iter().take(4).all(|[low, high]| *low != 0 && *high == 0);
+    let high = pairs.iter().take(4).all(|[high, low]| *low != 0 && *high == 0);
+    if pairs.len() < 4 || !rest.is_empty() || low == high {
+        return None;
+    }
+    let unit = |pair: &[u8; 2]| if low { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
+    char::decode_utf16(pairs.iter().map(unit)).collect::<Result<String, _>>().ok()
+}
+
+/// What gzip (RFC 1952) or zlib (RFC 1950) hold, or its beginning if it is too long.
+fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
+    let most = INFLATED.min(bytes.len().saturating_mul(RATIO));
+    let inflate = |body: &[u8], zlib: bool| {
+        let result = if zlib {
+            miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(body, most)
+        } else {
+            miniz_oxide::inflate::decompress_to_vec_with_limit(body, most)
+        };
+        Some(result.unwrap_or_else(|cut| cut.output))
+    };
+    match bytes {
+        [0x1F, 0x8B, 8, flags, _, _, _, _, _, _, rest @ ..] => inflate(after_header(*flags, rest)?, false),
+        [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..] => inflate(bytes, true),
+        _ => None,
+    }
+}
+
+/// The compressed part behind the optional fields of a gzip header.
+fn after_header(flags: u8, mut rest: &[u8]) -> Option<&[u8]> {
+    if flags & 4 != 0 {
+        let length = usize::from(u16::from_le_bytes([*rest.first()?, *rest.get(1)?]));
+        rest = rest.get(2 + length..)?;
+    }
+    for name in [8, 16] {
+        if flags & name != 0 {
+            rest = rest.get(memchr::memchr(0, rest)? + 1..)?;
+        }
+    }
+    if flags & 2 != 0 { rest.get(2..) } else { Some(rest) }
+}
+
+/// Base32 (RFC 4648) without padding.
+fn unbase32(run: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(run.len() * 5 / 8);
+    let (mut bits, mut held) = (0u32, 0);
+    for letter in run {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'2'..=b'7' => letter - b'2' + 26,
+            _ => return None,
+        };
+        bits = bits << 5 | u32::from(value);
+        held += 5;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from(bits >> held & 0xFF).ok()?);
+        }
+    }
+    Some(bytes)
 }
 
 fn unbase64(run: &[u8]) -> Option<Vec<u8>> {

@@ -35,6 +35,8 @@ enum Trigger {
     Quoted,
     /// A string may be put together of several.
     Joined,
+    /// Markup may stand inside of a word.
+    Tagged,
 }
 
 /// One text to scan.
@@ -75,7 +77,9 @@ impl Engine {
                 lead(pattern, Trigger::Rule(index));
             }
         }
-        for code in ["\\u", "\\x", "%2", "%3", "%4", "%5", "%6", "%7", "%c", "%d", "%e", "%f", "&#"] {
+        for code in
+            ["\\u", "\\x", "\\0", "\\1", "%2", "%3", "%4", "%5", "%6", "%7", "%c", "%d", "%e", "%f", "&#"]
+        {
             lead(code.to_owned(), Trigger::Coded);
         }
         for name in [
@@ -97,8 +101,19 @@ impl Engine {
         for code in ["=2", "=3", "=4", "=5", "=6", "=7", "=\n", "=\r\n", "=\\n", "=\\r\\n"] {
             lead(code.to_owned(), Trigger::Quoted);
         }
-        for code in ["\" + \"", "' + '", "\"+\"", "'+'", "\" + \\\"", "\"+\\\""] {
-            lead(code.to_owned(), Trigger::Joined);
+        for quote in ["\"", "'", "`"] {
+            for code in ["+", " +", "\n+", ".", " .", "&", " &", "||", " ||", " \"", " '", " \\\"", "\n"] {
+                lead(format!("{quote}{code}"), Trigger::Joined);
+            }
+        }
+        for tag in [
+            "b", "i", "em", "strong", "span", "u", "s", "a", "font", "code", "small", "mark", "sub", "sup",
+            "tt",
+        ] {
+            lead(format!("</{tag}>"), Trigger::Tagged);
+        }
+        for tag in ["<!--", "<wbr", "**"] {
+            lead(tag.to_owned(), Trigger::Tagged);
         }
         // Standard semantics report every overlapping hit: none can hide behind another. The DFA is three times as
         // fast as what the builder would choose by itself.
@@ -162,13 +177,18 @@ impl Engine {
     /// What only a decoded view of the text would show.
     pub fn hints(&self, leads: &[Lead]) -> Hints {
         let any = |trigger: Trigger| leads.iter().any(|lead| self.triggers(lead).contains(&trigger));
-        Hints { coded: any(Trigger::Coded), quoted: any(Trigger::Quoted), joined: any(Trigger::Joined) }
+        Hints {
+            coded: any(Trigger::Coded),
+            quoted: any(Trigger::Quoted),
+            joined: any(Trigger::Joined),
+            tagged: any(Trigger::Tagged),
+        }
     }
 
     fn rules_of(&self, leads: &[Lead]) -> impl Iterator<Item = &Rule> {
         leads.iter().flat_map(|lead| self.triggers(lead)).filter_map(|trigger| match trigger {
             Trigger::Rule(index) => self.rules.get(*index),
-            Trigger::Coded | Trigger::Quoted | Trigger::Joined => None,
+            Trigger::Coded | Trigger::Quoted | Trigger::Joined | Trigger::Tagged => None,
         })
     }
 
@@ -205,7 +225,7 @@ impl Engine {
         triggers
             .filter_map(|trigger| match trigger {
                 Trigger::Rule(index) => Some(*index),
-                Trigger::Coded | Trigger::Quoted | Trigger::Joined => None,
+                Trigger::Coded | Trigger::Quoted | Trigger::Joined | Trigger::Tagged => None,
             })
             .find(|index| {
                 scan.is_on(*index)

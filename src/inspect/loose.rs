@@ -50,10 +50,28 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
             break;
         }
     }
-    let complete = gap(bytes, end) == 0 || group(bytes, end + gap(bytes, end)) == 0;
-    let usual = first > 1 && !mixed && matches!(join, Some(b" " | b"-" | b"."));
-    let fits = groups >= if first == 1 { 9 } else { 2 } && (8..=MOST).contains(&digits.len());
+    // A list of numbers has more of them before or behind.
+    let listed = join.is_some_and(|join| join.contains(&b',')) && in_list(bytes, at, end);
+    let complete = !listed && (gap(bytes, end) == 0 || group(bytes, end + gap(bytes, end)) == 0);
+    let usual = first > 2 && !mixed && matches!(join, Some(b" " | b"-" | b"."));
+    let least = match (first, join) {
+        (1, _) => 9,
+        (2, _) => 7,
+        // `4318:4318` maps a port.
+        (_, Some(b":")) => 3,
+        _ => 2,
+    };
+    let fits = groups >= least && (8..=MOST).contains(&digits.len());
     (fits && complete && !usual && !is_word(bytes.get(end))).then_some(Run { digits, start: at, end })
+}
+
+fn in_list(bytes: &[u8], start: usize, end: usize) -> bool {
+    let blank = |byte: &&u8| byte.is_ascii_whitespace();
+    let left = bytes.get(..start).unwrap_or_default().iter().rev().find(|byte| !blank(byte));
+    let rest = bytes.get(end..).unwrap_or_default();
+    let mut right = rest.iter().filter(|byte| !blank(byte));
+    matches!(left, Some(b',' | b'[' | b'{' | b'('))
+        || (right.next() == Some(&b',') && right.next().is_some_and(u8::is_ascii_digit))
 }
 
 fn group(bytes: &[u8], at: usize) -> usize {

@@ -23,6 +23,7 @@ mod follow;
 mod found;
 mod frame;
 mod inspector;
+mod joined;
 mod ledger;
 mod lexer;
 mod loose;
@@ -46,6 +47,7 @@ mod selftest;
 mod settings;
 mod shapes;
 mod shifts;
+mod spelled;
 mod surroundings;
 mod tables;
 #[cfg(test)]

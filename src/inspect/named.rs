@@ -39,16 +39,21 @@ pub(super) fn value_after(text: &str, start: usize, end: usize) -> Option<(usize
     if bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-') {
         return None;
     }
-    skip(&mut at, 6, &|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b'*'));
+    let quotes = skip(&mut at, 6, &|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b'*'));
+    let beside = labelled(bytes, at);
     let spaces = skip(&mut at, 4, &|byte| matches!(byte, b' ' | b'\t'));
     let rest = bytes.get(at..).unwrap_or_default();
-    let separator = [&b":="[..], b"=>", b"==", b"=", b":", b">", b"is ", b"was "]
-        .into_iter()
-        .find(|mark| rest.starts_with(mark));
-    match separator {
-        Some(mark) => at += mark.len(),
-        None if spaces > 0 && is_option(bytes, start) => {}
-        None => return None,
+    let separator = SEPARATORS.iter().find(|mark| rest.starts_with(mark));
+    let mut element = false;
+    match (beside, separator) {
+        (Some(value), _) => at = value,
+        (None, Some(mark)) => {
+            at += mark.len();
+            element = *mark == b">";
+        }
+        (None, None) if spaces > 0 && (is_option(bytes, start) || is_instruction(bytes, start)) => {}
+        (None, None) if quotes > 0 && rest.starts_with(b",") && is_argument(bytes, start) => at += 1,
+        (None, None) => return None,
     }
     skip(&mut at, 4, &|byte| matches!(byte, b' ' | b'\t'));
     skip(&mut at, 3, &|byte| byte == b'\\');
@@ -64,8 +69,67 @@ pub(super) fn value_after(text: &str, start: usize, end: usize) -> Option<(usize
         None => bare_length(value),
     };
     // The type of a member in code: `key: Vec<u8>`.
-    let generic = quote.is_none() && value.get(length) == Some(&b'<');
-    (length > 0 && !generic).then_some((at, at + length))
+    let generic = quote.is_none() && !element && value.get(length) == Some(&b'<');
+    let code = quote.is_none() && is_expression(value.get(..length).unwrap_or_default());
+    (length > 0 && !generic && !code).then_some((at, at + length))
+}
+
+/// What may stand between a name and its value.
+const SEPARATORS: &[&[u8]] =
+    &[b":=", b"=>", b"==", b"=", b": ", b":", b">", b"is ", b"was ", b"|| ", b"?? ", b"| "];
+
+/// The value beside a label: `"name": "API_KEY", "value": "…"`, `key="API_KEY" value="…"`, or on the next line of YAML.
+fn labelled(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..bytes.len().min(at + 64))?;
+    let gap = |from: usize| {
+        rest.get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take(24)
+            .take_while(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'\\' | b','))
+            .count()
+    };
+    let label = gap(0);
+    let word = rest.get(label..label + 5)?;
+    if label == 0 || !word.eq_ignore_ascii_case(b"value") {
+        return None;
+    }
+    let sign = label + 5 + gap(label + 5);
+    matches!(rest.get(sign), Some(b':' | b'=')).then_some(at + sign + 1)
+}
+
+/// `ENV NAME value` of a container file, `setx NAME value` of a shell: a word in front says that a value follows.
+fn is_instruction(bytes: &[u8], start: usize) -> bool {
+    let from = name_start(bytes, start);
+    let head = bytes.get(from.saturating_sub(8)..from).unwrap_or_default();
+    [&b"ENV "[..], b"ARG ", b"setx ", b"setenv "].iter().any(|word| head.ends_with(word))
+}
+
+/// `getenv("NAME", "value")`.
+fn is_argument(bytes: &[u8], start: usize) -> bool {
+    let from = name_start(bytes, start);
+    matches!(bytes.get(from.saturating_sub(2)..from), Some([b'(', b'"' | b'\'']))
+}
+
+/// Whether an unquoted value is code that yields one rather than the value: `vec![0; n]`, `node.token`, `&str`,
+/// `core::PCWSTR`.
+fn is_expression(value: &[u8]) -> bool {
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let body = value.strip_prefix(b"&").or_else(|| value.strip_prefix(b"*")).unwrap_or(value);
+    let reference = body.len() < value.len();
+    let length = body.iter().take_while(|byte| name(byte) || **byte == b'.').count();
+    let path = body.get(..length).unwrap_or_default();
+    let digits = path.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let parts = || path.split(|byte| *byte == b'.');
+    let names = digits <= 4
+        && parts().all(|part| part.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_'));
+    let members = parts().count() > 1 && digits <= 2 && parts().all(|part| part.len() > 1);
+    value.windows(2).any(|pair| pair == b"::")
+        || matches!(value.first(), Some(b':' | b'{' | b'|' | b')' | b'('))
+        || value.starts_with(b"&[")
+        || (names && matches!(body.get(length), Some(b'(' | b'[')))
+        || (names && matches!(body.get(length..length + 2), Some([b'!', b'[' | b'('])))
+        || (names && length == body.len() && (members || (reference && digits == 0)))
 }
 
 /// `--password hunter2`: an option of a command needs no sign between name and value.
@@ -100,7 +164,7 @@ fn bare_length(value: &[u8]) -> usize {
         .unwrap_or_default()
         .iter()
         .rev()
-        .take_while(|byte| matches!(byte, b'.' | b':' | b'!' | b'?' | b')' | b']' | b'}'))
+        .take_while(|byte| matches!(byte, b'.' | b':' | b'?' | b')' | b']' | b'}'))
         .count();
     // A call (`get()`) keeps its bracket, so that it is seen as one.
     let call = value.get(..length).is_some_and(|value| value.contains(&b'('));
@@ -153,11 +217,39 @@ pub(super) fn secret(rule: &Rule, named: &Named, value: &str, stands: Stands) ->
     let telling = match (named.letters_only, stands) {
         (true, Stands::Apart) => true,
         (true, Stands::InText) => digit || sign,
-        (false, _) => digit && letter,
+        (false, _) => letter && (digit || (value.len() >= 16 && mixed(value))),
     };
     telling
+        && (named.letters_only || !identifier(value))
         && named.value.is_match(value.as_bytes())
         && !placeholder(value)
         && !location(value)
         && entropy(value) >= rule.entropy
+}
+
+/// Whether capitals and small letters stand in no order.
+fn mixed(value: &str) -> bool {
+    let turns = value.as_bytes().windows(2).filter(|pair| {
+        pair.first().is_some_and(u8::is_ascii_lowercase) && pair.last().is_some_and(u8::is_ascii_uppercase)
+    });
+    turns.count() * 6 >= value.len() && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Whether a value is a name of code, such as `CLIENT_SECRET_0` or `X509RequestOptions`: whole words and few digits.
+fn identifier(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let words = Folded::of(value);
+    let long = words.words().iter().filter(|(from, to, _)| to - from >= 4).count();
+    let short = words.words().iter().filter(|(from, to, _)| to - from < 3).count();
+    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && digits <= 5
+        && long >= 1
+        && words.words().len() >= 2
+        && (short == 0 || (value.contains('_') && short <= 3))
+        && words.squashed().len() >= words.words().len() * 4 - 2
+        && entropy(value) < 4.2
+        && words.words().iter().all(|(from, to, _)| {
+            let word = words.squashed().get(*from..*to).unwrap_or_default();
+            word.len() <= 14 && (word.len() < 4 || word.contains(['a', 'e', 'i', 'o', 'u', 'y']))
+        })
 }

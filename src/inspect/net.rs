@@ -67,10 +67,28 @@ fn v4(bytes: &[u8], start: usize, end: usize) -> Option<Address> {
         || octets.first() == Some(&0)
         || octets.first().is_some_and(|first| *first >= 240)
         || address.octets().starts_with(&[255]);
-    let doubtful = octets.iter().all(|octet| *octet < 32)
+    // Object identifiers of X.500 and of ISO, and numbers of a drawing.
+    let identifier = octets.starts_with(&[2, 5, 4])
+        || octets.starts_with(&[2, 5, 29])
+        || octets.starts_with(&[1, 3])
+        || octets.starts_with(&[1, 2]);
+    let doubtful = identifier
+        || flanked(bytes, start, end)
+        || octets.iter().all(|octet| *octet < 32)
         || (octets.ends_with(&[0, 0])
             || octets.ends_with(&[0]) && octets.iter().skip(1).rev().skip(1).any(|octet| *octet == 0));
     (!outside && !nobody).then_some(Address { start, end, doubtful })
+}
+
+/// Whether numbers with a fraction stand on both sides: `2.83-2.12 3.51.98.32 2.03.5`.
+fn flanked(bytes: &[u8], start: usize, end: usize) -> bool {
+    let part = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let left = bytes.get(..start).unwrap_or_default().iter().rev().skip(1).take(16).take_while(part);
+    let right = bytes.get(end..).unwrap_or_default().iter().skip(1).take(16).take_while(part);
+    let fraction = |token: Vec<&u8>| {
+        token.len() > 1 && (1..=2).contains(&token.iter().filter(|byte| ***byte == b'.').count())
+    };
+    fraction(left.collect()) && fraction(right.collect())
 }
 
 fn v6(bytes: &[u8], start: usize, end: usize) -> Option<Address> {

@@ -1,6 +1,7 @@
 //! A plainer view of a text for detectors: hidden characters dropped, digits and letters of other widths and
 //! scripts as ASCII, with offsets back to the text. What is shown to anyone is never the view.
 
+use super::joined::{concatenated, untagged};
 use super::shifts::{Shifts, unicode_escape};
 
 /// Zero digits of the scripts whose ten decimal digits follow one another (Unicode general category Nd).
@@ -30,6 +31,8 @@ pub(super) struct Hints {
     pub quoted: bool,
     /// `" + "` may occur.
     pub joined: bool,
+    /// Inline markup may occur.
+    pub tagged: bool,
 }
 
 /// A plainer text, and where its bytes lie in the one that it was made of.
@@ -44,7 +47,7 @@ pub(super) struct View {
 impl View {
     /// Whether it shows what is not ASCII as the text does.
     pub fn keeps_letters(&self) -> bool {
-        self.chain == ["quoted-printable"] || self.chain == ["concatenated"]
+        matches!(self.chain.as_slice(), ["quoted-printable" | "concatenated" | "markup"])
     }
 
     /// The offset in the text that the view was made of.
@@ -90,34 +93,12 @@ pub(super) fn views(text: &str, hints: Hints, most: usize) -> Vec<View> {
     {
         views.push(View { text: plain, steps: vec![shifts], chain: vec!["concatenated"] });
     }
-    views
-}
-
-/// A text without the ends of strings that code puts together: `"4111" + "1111"`.
-fn concatenated(text: &str) -> Option<(String, Shifts)> {
-    let bytes = text.as_bytes();
-    let mut view = String::with_capacity(text.len());
-    let mut shifts = Shifts::default();
-    let mut from = 0;
-    for plus in memchr::memchr_iter(b'+', bytes) {
-        let blank = |byte: &&u8| byte.is_ascii_whitespace();
-        let before = bytes.get(..plus)?.iter().rev().take(16).take_while(blank).count();
-        let after = bytes.get(plus + 1..)?.iter().take(16).take_while(blank).count();
-        let (open, close) = (plus.checked_sub(before + 1), plus + 1 + after);
-        let quote = |at: Option<usize>| {
-            at.and_then(|at| bytes.get(at)).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))
-        };
-        if let (Some(open), Some(one), Some(other)) = (open, quote(open), quote(Some(close)))
-            && one == other
-            && open >= from
-        {
-            view.push_str(text.get(from..open)?);
-            from = close + 1;
-            shifts.note(view.len(), from);
-        }
+    if hints.tagged
+        && let Some((plain, shifts)) = untagged(text)
+    {
+        views.push(View { text: plain, steps: vec![shifts], chain: vec!["markup"] });
     }
-    view.push_str(text.get(from..)?);
-    (from > 0).then_some((view, shifts))
+    views
 }
 
 fn view(text: &str, coded: bool) -> (String, Shifts) {
@@ -185,6 +166,8 @@ fn decoded(letter: char, bytes: &[u8]) -> (char, usize) {
     let hex = |at: usize| bytes.get(at).and_then(|&digit| char::from(digit).to_digit(16));
     match letter {
         '%' => percent(bytes).unwrap_or(own),
+        '\\' if bytes.get(1..3) == Some(b"u{") => braced(bytes).unwrap_or(own),
+        '\\' if matches!(bytes.get(1), Some(b'0' | b'1')) => octal(bytes).unwrap_or(own),
         '\\' if bytes.get(1) == Some(&b'u') => match unicode_escape(bytes) {
             (char::REPLACEMENT_CHARACTER, _) => own,
             found => found,
@@ -196,6 +179,22 @@ fn decoded(letter: char, bytes: &[u8]) -> (char, usize) {
         '&' => entity(bytes).unwrap_or(own),
         _ => own,
     }
+}
+
+/// `\u{40}` of Rust and JavaScript.
+fn braced(bytes: &[u8]) -> Option<(char, usize)> {
+    let digits = bytes.get(3..)?.iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let value = std::str::from_utf8(bytes.get(3..3 + digits)?).ok()?;
+    let letter =
+        char::from_u32(u32::from_str_radix(value, 16).ok()?).filter(|letter| !letter.is_control())?;
+    (bytes.get(3 + digits) == Some(&b'}')).then_some((letter, digits + 4))
+}
+
+/// `\100` of C and shells: three octal digits of a printable character.
+fn octal(bytes: &[u8]) -> Option<(char, usize)> {
+    let value =
+        bytes.get(1..4)?.iter().try_fold(0u32, |sum, byte| Some(sum * 8 + char::from(*byte).to_digit(8)?))?;
+    char::from_u32(value).filter(|_| (0x20..0x7F).contains(&value)).map(|letter| (letter, 4))
 }
 
 /// A percent-encoded character, also one of several bytes.
@@ -326,7 +325,7 @@ fn fold(letter: char) -> Fold {
         | 0xFFA0
         | 0xFFF9..=0xFFFB => Fold::Drop,
         0x2010..=0x2015 | 0x2043 | 0x2212 | 0xFE58 | 0xFE63 => Fold::As('-'),
-        0x2024 | 0xFE52 | 0x3002 | 0xFF61 => Fold::As('.'),
+        0xB7 | 0x2024 | 0x2027 | 0x2219 | 0x22C5 | 0x30FB | 0xFE52 | 0x3002 | 0xFF61 => Fold::As('.'),
         0xFE6B => Fold::As('@'),
         0xFF01..=0xFF5E => as_char(code - 0xFEE0),
         0xB9 => Fold::As('1'),
@@ -395,7 +394,7 @@ mod tests {
             ("%D9%A4", "4"),
         ];
         for (text, plain) in cases {
-            let views = views(text, Hints { coded: true, quoted: false, joined: false }, 3);
+            let views = views(text, Hints { coded: true, quoted: false, joined: false, tagged: false }, 3);
             let view = views.last().expect(text);
             assert_eq!(view.text, plain);
             assert_eq!(view.source(view.text.len()), text.len(), "{text}");
@@ -405,7 +404,7 @@ mod tests {
         }
         for text in ["plain, caf\u{e9}, \u{4e2d}", "Москва и область", "100% of \\user & co; &#;"]
         {
-            let views = views(text, Hints { coded: true, quoted: true, joined: false }, 3);
+            let views = views(text, Hints { coded: true, quoted: true, joined: false, tagged: false }, 3);
             assert!(views.iter().all(|view| view.text == text), "{text}: {views:?}");
         }
     }
@@ -413,9 +412,12 @@ mod tests {
     #[test]
     fn quoted_printable_is_read_through_and_maps_back() {
         let text = "=34=31=31=31 1111 11=\n11";
-        let views = views(text, Hints { coded: false, quoted: true, joined: false }, 3);
+        let views = views(text, Hints { coded: false, quoted: true, joined: false, tagged: false }, 3);
         assert_eq!(views[0].text, "4111 1111 1111");
         assert_eq!(views[0].source(4), 12);
-        assert!(super::views("a=1&b=2", Hints { coded: false, quoted: true, joined: false }, 3).is_empty());
+        assert!(
+            super::views("a=1&b=2", Hints { coded: false, quoted: true, joined: false, tagged: false }, 3)
+                .is_empty()
+        );
     }
 }

@@ -191,7 +191,7 @@ impl Numbers {
                     let context = around.context(engine, rule, phone.start, phone.end);
                     let score = match (phone.alone, context) {
                         (_, Some(hit)) => 560 + nearness(hit),
-                        (true, None) if !around.neutral(phone.start) => 500,
+                        (true, None) if phone.international || !around.disowned(phone.start) => 500,
                         (true | false, None) => continue,
                     };
                     let evidence = if phone.alone { Evidence::Validator } else { Evidence::Context };
@@ -285,9 +285,19 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
     }
     let clear = clear(around.scan.text.as_bytes(), (start, end));
     let strength = forms.check.strength();
+    // A digest cut short: `cacae4329f`.
+    let hexadecimal = value.iter().all(u8::is_ascii_hexdigit)
+        && around
+            .scan
+            .text
+            .as_bytes()
+            .get(start..end)
+            .is_some_and(|raw| raw.iter().any(u8::is_ascii_lowercase));
+    let alone = alone && !hexadecimal;
     let context = (clear || strength >= 40).then(|| around.context(engine, index, start, end)).flatten();
     let score = match context {
         Some(hit) => 420 + strength + nearness(hit),
+        None if forms.check == Check::Card && clear && expires(around.scan.text, end) => 420 + strength,
         None if alone && clear => {
             let bare = end - start == value.len() && value.iter().all(u8::is_ascii_digit);
             if bare && strength < 70 && around.neutral(start) {
@@ -300,6 +310,27 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
     let evidence =
         if forms.check == Check::Shape || forms.weak { Evidence::Context } else { Evidence::Validator };
     Some(Found::new(index, (start, end), evidence, score))
+}
+
+/// Whether words that only cards have follow: `exp 08/27`, `CVV 123`.
+fn expires(text: &str, end: usize) -> bool {
+    let rest = text.get(end..text.floor_char_boundary(text.len().min(end + 24))).unwrap_or_default();
+    let rest = rest.trim_start_matches(|letter: char| !letter.is_alphanumeric()).to_ascii_lowercase();
+    [
+        "exp",
+        "cvv",
+        "cvc",
+        "cvn",
+        "valid thru",
+        "good thru",
+        "valid until",
+        "gültig bis",
+        "venc",
+        "scad",
+        "val ",
+    ]
+    .iter()
+    .any(|word| rest.starts_with(word))
 }
 
 /// Letters stand in capitals, or all of them small where that is usual.

@@ -13,6 +13,7 @@ use super::normalise;
 use super::operators::Operators;
 use super::overlap;
 use super::shifts::Shifts;
+use super::spelled;
 use super::{Blocked, Limits};
 
 /// Bytes on either side of a mask that are looked at again.
@@ -179,24 +180,34 @@ impl Pass<'_, '_> {
                 one.decoded.clone_from(&view.chain);
                 add(&mut seen, one);
             }
-            if depth < self.limits.nesting && !leads.runs.is_empty() {
-                for blob in decode::blobs(&view.text) {
-                    if let Some(mut one) = self.look_inside(&view.text, &blob, around, depth)? {
-                        (one.start, one.end) = (view.source(blob.start), view.source(blob.end));
-                        add(&mut seen, one);
-                    }
-                }
-            }
-        }
-        if depth < self.limits.nesting && !leads.runs.is_empty() {
-            for blob in decode::blobs(text) {
-                if let Some(one) = self.look_inside(text, &blob, around, depth)? {
+            for blob in self.blobs(&view.text, &leads, depth) {
+                if let Some(mut one) = self.look_inside(&view.text, &blob, around, depth)? {
+                    (one.start, one.end) = (view.source(blob.start), view.source(blob.end));
                     add(&mut seen, one);
                 }
             }
         }
+        for blob in self.blobs(text, leads, depth) {
+            if let Some(one) = self.look_inside(text, &blob, around, depth)? {
+                add(&mut seen, one);
+            }
+        }
         seen.sort_by_key(|one| one.start);
         Ok(seen)
+    }
+
+    /// What a text holds encoded.
+    fn blobs(&self, text: &str, leads: &Leads, depth: usize) -> Vec<Blob> {
+        let mut blobs = Vec::new();
+        if depth < self.limits.nesting {
+            if !leads.runs.is_empty() {
+                blobs.extend(decode::blobs(text));
+            }
+            if !leads.digits.is_empty() {
+                blobs.extend(spelled::blobs(text, &leads.digits));
+            }
+        }
+        blobs
     }
 
     /// The strongest finding inside of something encoded stands for all of it.

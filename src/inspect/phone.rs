@@ -9,6 +9,8 @@ pub(super) struct Phone {
     pub start: usize,
     pub end: usize,
     pub alone: bool,
+    /// It begins with `+`.
+    pub international: bool,
 }
 
 /// Country code and the digits that follow it, at least and at most.
@@ -100,27 +102,55 @@ pub(super) fn phone(bytes: &[u8], at: usize) -> Option<Phone> {
     let (start, plus) = opening(bytes, at)?;
     let mut groups: [Group; 8] = [Group { start: 0, end: 0, join: 0 }; 8];
     let count = read(bytes, at, &mut groups);
-    (1..=count).rev().find_map(|count| {
-        let groups = groups.get(..count)?;
-        let end = groups.last()?.end;
-        let cut = bytes.get(end);
-        let goes_on = match cut {
-            byte if is_word(byte) => true,
-            Some(b'-' | b'.' | b'/' | b':') => bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
-            Some(b'@' | b'%') => true,
-            _ => false,
-        };
-        if goes_on {
-            return None;
-        }
-        // The bracket that was opened before the first group is closed by now.
-        let open = bytes.get(start..at)?.contains(&b'(') && !bytes.get(at..end)?.contains(&b')');
-        if open && bytes.get(end) != Some(&b')') {
-            return None;
-        }
-        let alone = alone(bytes, groups, plus)?;
-        Some(Phone { start, end: end + usize::from(open), alone })
-    })
+    let each = |count: usize| whole(bytes, (start, at), groups.get(..count)?, plus);
+    // With a `+` a shorter number that is one goes before a longer one that needs words around it.
+    let sure = (1..=count).rev().filter_map(each).find(|phone| phone.alone);
+    sure.filter(|_| plus).or_else(|| (1..=count).rev().find_map(each))
+}
+
+/// The groups as a number, if nothing says that they go on or are something else.
+fn whole(bytes: &[u8], (start, at): (usize, usize), groups: &[Group], plus: bool) -> Option<Phone> {
+    let end = groups.last()?.end;
+    let cut = bytes.get(end);
+    let goes_on = match cut {
+        byte if is_word(byte) => true,
+        Some(b'-' | b'.' | b'/' | b':') => bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
+        Some(b'@' | b'%') => true,
+        _ => false,
+    };
+    if goes_on {
+        return None;
+    }
+    // The bracket that was opened before the first group is closed by now.
+    let open = bytes.get(start..at)?.contains(&b'(') && !bytes.get(at..end)?.contains(&b')');
+    if open && bytes.get(end) != Some(&b')') {
+        return None;
+    }
+    // `a + 4294967296` is a sum; a dump of bytes goes on before or behind.
+    let sum = plus && groups.len() == 1 && before(bytes, at) == Some(&b' ');
+    if sum || (!plus && dumped(bytes, start, end)) {
+        return None;
+    }
+    let alone = alone(bytes, groups, plus)?;
+    Some(Phone { start, end: end + usize::from(open), alone, international: plus && alone })
+}
+
+/// Whether pairs of hexadecimal digits stand before `start` or after `end`: `08 00 55 00 73`.
+fn dumped(bytes: &[u8], start: usize, end: usize) -> bool {
+    let pair = |pair: Option<&[u8]>| pair.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit));
+    let lone = |byte: Option<&u8>| !is_word(byte);
+    let left = start >= 3
+        && before(bytes, start) == Some(&b' ')
+        && pair(bytes.get(start - 3..start - 1))
+        && lone(before(bytes, start - 3));
+    let right = bytes.get(end) == Some(&b' ')
+        && pair(bytes.get(end + 1..end + 3))
+        && lone(bytes.get(end + 3))
+        && bytes.get(end + 1..end + 3).is_some_and(|pair| pair.iter().any(u8::is_ascii_alphabetic));
+    let pairs = bytes
+        .get(start..end)
+        .is_some_and(|number| number.split(|byte| *byte == b' ').all(|group| group.len() == 2));
+    pairs && (left || right)
 }
 
 /// Where the number begins, with its `+` and bracket, and whether there is a `+`.
@@ -161,7 +191,7 @@ fn read(bytes: &[u8], at: usize, groups: &mut [Group; 8]) -> usize {
         at += length;
         let gap = bytes.get(at..bytes.len().min(at + 4)).unwrap_or_default();
         let (width, sign) = match gap {
-            [b')', b' ' | b'-', digit, ..] if digit.is_ascii_digit() => (2, b')'),
+            [b')', b' ' | b'-' | b'.', digit, ..] if digit.is_ascii_digit() => (2, b')'),
             [b' ' | b'-', b'(', digit, ..] if digit.is_ascii_digit() => (2, b'('),
             [b')' | b'(', digit, ..] if digit.is_ascii_digit() => (1, b')'),
             [sign @ (b' ' | b'-' | b'.' | b'/'), digit, ..] if digit.is_ascii_digit() => (1, *sign),
@@ -197,7 +227,8 @@ fn alone(bytes: &[u8], groups: &[Group], plus: bool) -> Option<bool> {
             }
             _ => digits.to_vec(),
         };
-        return international(&dialled).then_some(true);
+        // Another length is a number where something says so.
+        return (8..=15).contains(&length).then(|| international(&dialled));
     }
     let lengths: Vec<usize> = groups.iter().map(|group| group.end - group.start).collect();
     let joins: Vec<u8> = groups.iter().skip(1).map(|group| group.join).collect();
@@ -214,8 +245,14 @@ fn alone(bytes: &[u8], groups: &[Group], plus: bool) -> Option<bool> {
     }
     let dialled_abroad = digits.starts_with(b"00") && groups.len() > 1 && international(digits.get(2..)?);
     let dotted = joins.contains(&b'.');
-    let date = matches!(lengths.as_slice(), [4, 2, 2] | [2, 2, 4] | [1 | 2, 1 | 2, 4])
-        && joins.first() != Some(&b' ');
+    if joins.first() == Some(&b'.') && lengths.first() == Some(&1) && digits.first() == Some(&b'0') {
+        return None;
+    }
+    let years = matches!(lengths.as_slice(), [4, 4])
+        && matches!(digits, [b'1' | b'2', b'0' | b'9', _, _, b'1' | b'2', b'0' | b'9', ..]);
+    let date = years
+        || matches!(lengths.as_slice(), [4, 2, 2] | [2, 2, 4] | [1 | 2, 1 | 2, 4])
+            && joins.first() != Some(&b' ');
     let plausible = (7..=13).contains(&length)
         && !date
         && !(dotted && groups.len() < 3)
@@ -249,10 +286,19 @@ mod tests {
         ] {
             assert_eq!(found(text), Some((whole, true)), "{text}");
         }
-        for text in ["06 12 34 56 78", "020 7946 0958", "2125550123", "0151 23456789"] {
+        for text in ["06 12 34 56 78", "020 7946 0958", "2125550123", "0151 23456789", "+999 123 456 789"] {
             assert_eq!(found(text), Some((text, false)), "{text}");
         }
-        for text in ["2024-01-31", "1.2.3.4", "+999 123 456 789", "12 345", "112-555-0123x", "31.01.2024"] {
+        for text in [
+            "2024-01-31",
+            "1.2.3.4",
+            "12 345",
+            "2017-2022",
+            "0.0422820123",
+            "1e 08 00 55 00 73 00 65 00 72",
+            "112-555-0123x",
+            "31.01.2024",
+        ] {
             assert_eq!(found(text), None, "{text}");
         }
     }

@@ -79,6 +79,18 @@ impl Surroundings<'_, '_> {
             || self.column(start).is_some_and(|column| self.lexicon.name(&column).get(NEUTRAL).is_some())
     }
 
+    /// The same, but words that belong to another number or sentence do not count.
+    pub fn disowned(&mut self, start: usize) -> bool {
+        let Some(hit) = self.near(start).get(NEUTRAL) else { return self.neutral(start) };
+        if self.scan.around.neutral()
+            || self.column(start).is_some_and(|column| self.lexicon.name(&column).get(NEUTRAL).is_some())
+        {
+            return true;
+        }
+        let between = start.checked_sub(hit.distance).and_then(|from| self.scan.text.get(from..start));
+        !between.is_some_and(ends_a_thought)
+    }
+
     pub fn tells_address(&mut self, topic: Topic, start: usize, doubtful: bool) -> bool {
         let near = self.near(start);
         let version = near.get(VERSION);
@@ -91,6 +103,15 @@ impl Surroundings<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a number, a line or a sentence ends in a text.
+fn ends_a_thought(text: &str) -> bool {
+    let mut parts: Vec<&str> = text.split(". ").collect();
+    parts.pop();
+    let sentence =
+        parts.iter().any(|part| part.chars().rev().take_while(|letter| letter.is_alphanumeric()).count() > 3);
+    sentence || text.contains(['\n', ';', '!', '?', '。']) || text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// How near and how telling the words are, as a part of a score.

@@ -1,5 +1,7 @@
 //! Words of names and texts, and masks among them.
 
+use unicode_normalization::char::decompose_canonical;
+
 /// Characters before a value in the same text that count as its context.
 pub(super) const REACH: usize = 45;
 /// Bytes of a key or label that are read: longer ones are no names.
@@ -93,6 +95,13 @@ fn fold_letter(letter: char, out: &mut String) {
         'Ù'..='Ü' | 'ù'..='ü' | 'Ũ'..='ų' => "u",
         'Ý' | 'ý' | 'ÿ' => "y",
         'Ź'..='ž' => "z",
+        // Letters with two accents, as in Vietnamese.
+        '\u{1E00}'..='\u{1EFF}' => {
+            let mut base = None;
+            decompose_canonical(letter, |part| base = base.or(Some(part)));
+            out.extend(base.unwrap_or(letter).to_lowercase());
+            return;
+        }
         other => {
             out.extend(other.to_lowercase());
             return;
@@ -111,7 +120,9 @@ pub(super) fn mask_length(bytes: &[u8]) -> usize {
         .skip(1)
         .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_')
         .count();
-    if bytes.get(inner + 1) == Some(&b']') { inner + 2 } else { 0 }
+    // `[MRN]` is a label that someone wrote: but two names of types are that short.
+    let short = inner <= 3 && !matches!(bytes.get(1..=inner), Some(b"VIN" | b"JWT"));
+    if bytes.get(inner + 1) == Some(&b']') && !short { inner + 2 } else { 0 }
 }
 
 /// Whether a mask stands anywhere in `text`.

@@ -19,7 +19,9 @@ fn issuer_range(value: &[u8]) -> bool {
         (Some(b'3'), 14..=19) if (300..=305).contains(&three) || matches!(two, 36 | 38 | 39) => {
             length == 14 || length >= 16
         }
-        (Some(b'3'), 16..=19) => (3528..=3589).contains(&four),
+        (Some(b'3'), 16..=19) => two == 35,
+        // The oldest cards of JCB.
+        (Some(b'1' | b'2'), 15) => matches!(four, 1800 | 2131),
         (Some(b'6'), 16..=19) => four == 6011 || (644..=659).contains(&three) || two == 62,
         _ => false,
     }
