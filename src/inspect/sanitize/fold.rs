@@ -27,7 +27,18 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let seen = without(text, &hidden::hits(text));
-    Cow::Owned(seen.nfkc().flat_map(char::to_lowercase).map(alike).collect())
+    let lower: String = seen.nfkc().flat_map(char::to_lowercase).collect();
+    let mut out = String::with_capacity(lower.len());
+    // A word that has letters of its own script stays what it is.
+    for word in lower.split_inclusive(|letter: char| !letter.is_alphanumeric()) {
+        let own = |letter: char| letter.is_alphabetic() && !letter.is_ascii() && alike(letter) == letter;
+        if word.is_ascii() || word.chars().any(own) {
+            out.push_str(word);
+        } else {
+            out.extend(word.chars().map(alike));
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// The text without these runs.

@@ -105,7 +105,7 @@ const NOT: &[&str] = &[
 
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
-    rule(Class::Override, 2, &["ignore", "disregard", "forget", "override", "overrule", "bypass", "neglect", "discard"], r"^\w+(?:ing|s)?~@{0,3}?(?:previous|prior|above|earlier|preceding|your|system|developer|original|initial|safety|existing|former|all other)~@{0,3}?(?:instruction|prompt|rule|guideline|direction|constraint|guardrail|polic|restriction|directive|training|message|context)"),
+    rule(Class::Override, 2, &["ignore", "disregard", "forget", "override", "overrule", "bypass", "neglect", "discard"], r"^\w+(?:ing|s)?[^A-Za-z0-9(]{1,8}@{0,3}?(?:previous|prior|above|earlier|preceding|your|system|developer|original|initial|safety|existing|former|all other)~@{0,3}?(?:instruction|prompt|rule|guideline|direction|constraint|guardrail|polic|restriction|directive|training|messages|context)"),
     rule(Class::Override, 2, &["ignore", "disregard", "forget"], r"^\w+~(?:(?:all|any|every|everything|anything|what)~){1,2}(?:of~)?(?:the~|your~|my~)?(?:instructions?|above|before|prior|previous|earlier|you~(?:were|have~been|know))\b"),
     rule(Class::Override, 2, &["new instruction", "updated instruction", "real instruction", "actual instruction", "secret instruction", "hidden instruction", "system override", "instructions override"], r"^[a-z]+~(?:instructions?|override)(?:~(?:for|to)~@{0,2}(?:ai|assistant|model|llm|agent))?\s{0,4}(?:[:-]|\u{2014})"),
     rule(Class::Override, 2, &["you are now", "you're now"], r"^you.{1,3}re?~now~(?:in|a|an|the|operating|acting|going|no~longer|free|authorized|required|under)\b"),
@@ -130,8 +130,9 @@ const RULES: &[Rule] = &[
     rule(Class::Sensitive, 2, &["exfiltrate", "leak", "harvest", "steal", "siphon", "smuggle"], r"^\w+~@{0,6}?(?:data|secrets?|credentials?|tokens?|keys?|passwords?|conversation|history|files?|env\w*|information|contents?|cookies?)\b"),
     rule(Class::Sensitive, 2, &["include", "send", "append", "pass", "provide", "attach", "add", "collect", "gather", "supply", "reveal", "print", "output", "put", "embed", "extract", "forward", "paste"], r"^\w+~(?:the~|all~|any~|your~|their~|user.{0,3}s~|of~|every~|stored~|available~|current~|found~|and~|its~){1,5}(?:api~keys?|(?:private|secret|access|ssh|encryption)~keys?|passwords?|credentials?|(?:access|auth|session|bearer)~tokens?|secrets?|environment~variables?|env~vars?|cookies|credit~card\w*)\b"),
     rule(Class::Exfil, 2, &["send", "post", "upload", "forward", "transmit", "submit", "deliver", "relay", "exfiltrate", "report", "pipe", "copy", "append", "ship", "mirror", "push"], r"^\w+~@{0,12}?(?:conversations?|history|credentials?|secrets?|tokens?|passwords?|keys?|(?:file~)?contents|system~prompt|environment|chat|everything|transcript|collected|full|entire|copy|all~(?:data|messages|files|results|outputs?|requests|responses|user)|results?~of~every|env)~?@{0,12}?[^\n]{0,60}?(?:https?://|[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.)"),
+    rule(Class::Exfil, 2, &["send", "post", "upload", "forward", "transmit", "submit", "deliver", "relay", "exfiltrate", "e-mail", "email"], r"^\w+~(?:the~|all~|your~|every~|any~|user.{0,3}s~|this~|full~|entire~|whole~|contents?~|of~){1,6}(?:conversations?|chat|history|credentials?|secrets?|passwords?|(?:api|private|access)~keys?|system~prompt|environment|transcript|files|data|messages)\b[^\n]{0,60}?(?:https?://|[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.)"),
     rule(Class::Exfil, 1, &["send", "post", "upload", "forward", "transmit", "submit", "relay", "report"], r"^\w+~@{0,10}?(?:to|at|via|with)~[^\n]{0,20}?https?://"),
-    rule(Class::Exfil, 2, &["bcc", "blind copy", "blind-copy", "cc "], r"^(?:bcc|blind.copy|cc)\W{0,6}@{0,7}?[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.(?:[a-z]{2,})"),
+    rule(Class::Exfil, 2, &["bcc", "blind copy", "blind-copy", "cc "], r"^(?:bcc|blind.copy|cc)\W{0,6}(?:[a-z'-]{1,20}[ ,]{1,3}){0,6}?\W{0,2}[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.(?:[a-z]{2,})"),
     rule(Class::Exfil, 2, &["as bcc", "to bcc", "in bcc", "the bcc", "bcc field", "bcc recipient"], r"^[^\n]{0,40}?[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.[a-z]{2,}"),
     rule(Class::Exfil, 2, &["webhook.site", "requestbin", "ngrok.io", "ngrok-free", "burpcollaborator", "oastify", "interact.sh", "pipedream.net", "pastebin.com", "transfer.sh", "hookbin", "oast.", "beeceptor", "requestcatcher", "dnslog", "canarytokens"], r"^"),
     rule(Class::Exfil, 2, &["http://", "https://"], r"^https?://[^\s\x22'<>)]{1,200}?[?&](?:data|d|q|payload|exfil|leak|secret|token|content|history|conversation|context|c|key|msg|info|log|dump|creds?)=(?:\{|<|\$|%7[bB]|\[|\.\.\.|YOUR_|BASE64|base64)"),
@@ -149,7 +150,50 @@ const RULES: &[Rule] = &[
     rule(Class::Markup, 2, &["<important", "</important", "<system", "</system", "<secret", "</secret", "<hidden", "</hidden", "<admin", "</admin", "<override", "</override", "<assistant", "</assistant", "<critical", "</critical", "<priority", "</priority", "<urgent", "<jailbreak", "<directive", "</directive"], r"^</?[a-z]+(?:[\s:_-]{0,3}(?:instructions?|prompt|message|reminder|note|notice|directive|override|command))?\s{0,4}/?>"),
     rule(Class::Markup, 2, &["[system]", "[/system]", "[inst]", "[/inst]", "<<sys>>", "<|im_start", "<|im_end", "<|system", "<|user", "<|assistant", "<|endoftext", "<|eot_id", "[system message", "[system prompt", "[system:", "### system", "### instruction", "[[system", "{{system", "<tool_description", "</tool_description", "</tools>", "</description>", "</function>"], r"^"),
     rule(Class::Markup, 1, &["<instruction", "</instruction", "system:", "[important]", "[hidden", "[admin", "begin system"], r"^"), 
+    rule(Class::Override, 2, &["pay no attention", "no attention"], r"^(?:pay~)?no~attention~to~@{0,4}?(?:instructions?|rules?|guidelines?|guidance|prompts?|warnings?|told)"),
+    rule(Class::Override, 2, &["instructions", "guidance", "guidelines", "rules", "directions", "prompts"], r"^\w+~@{0,7}?(?:(?:is|are|were|be)~(?:now~)?(?:void|cancelled|canceled|obsolete|revoked|suspended|null|superseded)|no~longer~(?:apply|applies|valid|bind)|can~be~ignored)\b"),
+    rule(Class::Override, 2, &["hidden directive", "secret directive", "hidden command", "your real task", "your actual task", "your true task", "your real goal", "your true goal", "your real purpose", "your only task now", "your new task", "your new role", "safety filters off", "filters off", "ai agents reading", "ai reading this", "ais reading this", "llm reading this", "if you are an ai", "if you're an ai", "if you are a language model", "attention all ai"], r"^"),
+    rule(Class::Override, 1, &["from this point on", "effective immediately", "system notice", "what you were told", "obey", "follow the guidance here", "no restrictions"], r"^"),
+    rule(Class::Conceal, 2, NOT, r"^@{1,4}?(?:bring~(?:it~|this~|that~|them~)?up|surface|show|display|expose|explain|describe|talk~about|share|refer~to|point~out|hint)~@{0,12}?(?:to|with|from|in~(?:your|the)~(?:reply|response|answer)(?:~to)?)~(?:the~|your~)?(?:user|human|person|operator|owner|end-user)s?\b"),
+    rule(Class::Conceal, 2, NOT, r"^@{1,4}?(?:tell|telling|inform|informing|notify|mention|say|show|alert)~@{0,6}?(?:anybody|anyone|the~owner|the~admin\w*|the~developers?|them~about)\b"),
+    rule(Class::Conceal, 2, &["user has no need", "user need not", "user does not have to", "user doesn't have to", "user must remain", "user should remain", "user is not supposed", "user isn't supposed", "no need for the user"], r"^(?:user~|no~need~for~the~user)@{0,8}?(?:aware|know|knowing|informed|told|notice|see|unaware)\b"),
+    rule(Class::Conceal, 2, &["if the user asks", "if asked", "when asked", "should the user ask", "if the user questions", "if anyone asks", "if the user wonders"], r"^[a-z]+~@{0,3}?(?:asks?|asked|questions?|wonders?)~@{0,8}?(?:what~you|why~you|whether~you|if~you|about~(?:this|the~tool|it)|what~(?:this|happened))?~?@{0,5}?,?~?(?:simply~|just~|only~)?(?:say|pretend|claim|deny|lie|reply~that|answer~that|tell~them~(?:that~)?(?:it|you|this))\b"),
+    rule(Class::Conceal, 2, &["act as though", "act as if", "behave as if", "behave as though", "pretend that", "pretend this", "pretend you", "pretend nothing"], r"^[a-z]+~(?:as~)?(?:though|if|that|this|you|nothing)~@{0,6}?(?:had~never|never|did~not|didn.{1,3}t|has~not|nothing|was~not|were~not|normal|happened)\b"),
+    rule(Class::Conceal, 2, &["quietly", "secretly", "silently", "covertly", "discreetly", "additionally", "also", "always"], r"^\w+~(?:and~\w+~)?(?:e-?mail|mail|share|send|forward|post|copy|upload|transmit|report|bcc|cc|mirror|relay|leak|submit)s?~@{0,14}?[^\n]{0,60}?(?:https?://|[a-z0-9._%+-]{1,40}\x40[a-z0-9-]{1,40}\.)"),
+    rule(Class::Confirm, 2, &["skip", "suppress", "bypass", "dismiss", "omit"], r"^\w+~(?:any~|all~|the~|every~|user~)?@{0,2}?(?:confirmations?|approvals?|permission|consent|authori[sz]ation)\b"),
+    rule(Class::Confirm, 2, &["user already", "user has already", "users have already", "owner already", "owner has already"], r"^[a-z]+~(?:has~|have~)?already~@{0,2}?(?:agreed|approved|consented|authori[sz]ed|confirmed|accepted|given|granted)\b"),
+    rule(Class::Order, 2, &["before", "prior to", "ahead of", "in every", "at the start of every", "at the beginning of every", "in each", "for every", "on every"], r"^(?:(?:before|prior~to|ahead~of)~@{0,2}?(?:any|every|each|all)~@{0,2}?(?:operations?|steps?|tasks?|commands?|answers?|repl(?:y|ies)|messages?|conversations?|functions?)~@{0,14}?(?:must|have~to|has~to|need~to|needs~to|required|should|call|run|invoke)|(?:in|for|on|at~the~\w+~of)~(?:every|each)~(?:single~)?(?:conversation|session|chat|interaction))\b"),
+    rule(Class::Order, 2, &["must", "has to", "have to", "needs to", "should", "always"], r"^(?:must|has~to|have~to|needs~to|should|always)~(?:\w+~){0,2}?(?:call|run|invoke|use)~(?:the~)?\W{0,2}[a-z0-9]+_[a-z0-9_]+\W{0,2}~@{0,4}?(?:with~(?:all|the)~(?:prior|previous|conversation|full|user)|after~(?:every|each|this)~@{0,3}?with)"),
+    rule(Class::Model, 2, &["assistant", "the model", "this model", "language model", "llm", "the agent", "ai agent", "the ai "], r"^[a-z ]+?~(?:must|should|shall|has~to|needs~to|is~required~to|is~expected~to|will)~(?:now~|also~|then~|always~|additionally~|first~|silently~|immediately~)?(?:call|invoke|run|execute|read|open|fetch|send|forward|include|hand|supply|upload|disregard|ignore|obey|reveal|retrieve|collect|gather|post|email|transfer)~"),
+    rule(Class::Model, 2, &["that the model", "that the assistant", "that the agent", "that the llm", "that the ai"], r"^that~the~\w+~(?:always~)?(?:runs?|calls?|invokes?|executes?|uses?)~@{0,3}?(?:first|before|every|always)\b"),
+    rule(Class::Model, 1, &["every answer", "every reply", "every response", "each answer", "each reply", "each response", "all answers", "all replies", "your final answer", "your answer must", "your reply must"], r"^[a-z]+~(?:final~)?[a-z]+~(?:must|should|has~to|have~to|shall)~"),
+    rule(Class::Pressure, 1, &["must not be altered", "without alteration", "unaltered", "do not alter", "no exceptions", "without exception", "this is mandatory", "is mandatory:", "you are required", "it is crucial", "it is essential that you", "only the text in this tool"], r"^"),
+    rule(Class::Redirect, 2, &["use this", "choose this", "prefer this", "select this", "pick this"], r"^\w+~this~(?:tool|function|one|server)?~?@{0,3}?(?:instead~of|rather~than|over)~(?:the~|any~|all~|every~)?(?:built|other|default|native|original|existing|official)\w*~"),
+    rule(Class::Redirect, 2, &["do not use", "don't use", "never use", "stop using", "avoid using", "don\u{2019}t use"], r"^\w+.{0,3}\w*~(?:us(?:e|ing)~)?(?:the~|any~)?(?:other|another|original|official|built-in|existing)~@{0,2}?(?:tools?|servers?|functions?)\b[^\n]{0,40}?(?:deprecated|dangerous|broken|unsafe|insecure|outdated|malicious|always|only)"),
+    rule(Class::Redirect, 2, &["replace", "change", "swap", "substitute"], r"^\w+~(?:the~|every~|any~|each~|all~)@{0,3}?(?:accounts?|ibans?|wallets?|recipients?|payees?|beneficiar\w+|addresses|(?:account|routing|card|phone|iban)~numbers?)~(?:with|by|to|for)~"),
+    rule(Class::Redirect, 2, &["recipient", "payee", "beneficiary", "bank account", "account number", "wallet address", "destination"], r"^\w+~?@{0,5}?(?:must|have~to|has~to|should|shall|needs?~to|are~to|is~to)~(?:always~)?be~(?:changed|replaced|set|redirected|swapped|rewritten|substituted)\b"),
+    rule(Class::Exfil, 2, &["all tool", "every tool", "all output", "every output", "all result", "every result", "all response", "all prompts", "all conversation", "every prompt"], r"^\w+~@{1,3}?(?:outputs?|results?|responses?|calls?|prompts?|messages?|inputs?|arguments?)?~?@{0,3}?(?:mirrored|sent|copied|forwarded|posted|reported|uploaded|relayed|logged~(?:to|at))\b[^\n]{0,40}?(?:https?://|\x40|server|endpoint)"),
+    rule(Class::Exfil, 2, &["append", "add", "attach", "put", "include", "embed", "encode", "base64"], r"^\w+~@{0,8}?(?:env|environment|secrets?|credentials?|passwords?|tokens?|keys?|cookies)\b\W{0,3}~?@{0,5}?(?:to|in|into|as)~(?:the~|a~|this~)?(?:url|query|request~body|headers?|link|path|body)\b"),
+    rule(Class::Sensitive, 2, &["environment variable", "env vars", "env variables"], r"^env\w*~var\w*~@{0,9}?(?:attach|send|include|append|post|pass|upload|forward|submit|hand|supply)\b"),
+    rule(Class::Sensitive, 2, &["send along", "pass along", "hand over", "send over", "turn over", "give up"], r"^\w+~\w+~@{0,5}?(?:cookies|tokens?|credentials?|passwords?|secrets?|keys?|history|files?)\b"),
+    rule(Class::Sensitive, 2, &["gather", "collect", "extract", "harvest", "list"], r"^\w+~(?:every|all|any|the~user.{1,3}s)~@{0,4}?(?:secrets?|api~keys?|credentials?|passwords?|tokens?|private~keys?)\b[^\n]{0,80}?(?:query|send|base64|put|pass|include|notes|upload|url|parameter|argument|memory)"),
     // Other languages: the same two thoughts.
+    rule(Class::Override, 2, &["ignoruj", "zignoruj", "pomi\u{144}", "zapomnij", "zapome\u{148}", "ignor\u{103}", "uit\u{103}"], r"^[^\n.]{0,60}?(?:poprzedni|wcze\u{15b}niejsz|p\u{159}edchoz|dosavadn|anterioar|precedent)[^\n.]{0,40}?(?:polece|instrukc|pokyn|instruc|p\u{159}\u{ed}kaz)"),
+    rule(Class::Override, 2, &["poprzedni", "wcze\u{15b}niejsz", "p\u{159}edchoz"], r"^[^\n.]{0,30}?(?:polece|instrukc|pokyn)[^\n.]{0,40}?(?:ignoruj|pomi\u{144}|zapomn|pomi\u{144})"),
+    rule(Class::Override, 2, &["\u{f6}nceki", "yukar\u{131}daki"], r"^[^\n.]{0,40}?(?:talimat|komut|y\u{f6}nerge)[^\n.]{0,40}?(?:yok say|g\u{f6}rmezden|unut|dikkate alma)"),
+    rule(Class::Override, 2, &["negeer", "vergeet", "ignorera", "ignorer", "gl\u{f6}m", "glem ", "abaikan", "lupakan", "unohda", "ohita", "sivuuta"], r"^[^\n.]{0,50}?(?:eerdere|vorige|voorgaande|tidigare|tidligere|f\u{f6}reg|foreg|forrige|sebelum|terdahulu|aiem|aikaisem|edelli|alla |alle )[^\n.]{0,40}?(?:instructie|opdracht|aanwijzing|instruktion|instruks|anvisning|ohje|k\u{e4}sky|$)?"),
+    rule(Class::Override, 2, &["b\u{1ecf} qua", "qu\u{ea}n "], r"^[^\n.]{0,50}?(?:h\u{1b0}\u{1edb}ng d\u{1eab}n|ch\u{1ec9} d\u{1eab}n|l\u{1ec7}nh)[^\n.]{0,30}?tr\u{1b0}\u{1edb}c"),
+    rule(Class::Override, 2, &["تجاهل", "انس ", "התעלם", "התעלמו", "αγνόησε", "αγνοήστε", "ξέχασε", "เพิกเฉย", "ไม่ต้องสนใจ", "ละเว้น"], r"^[^\n.]{0,80}?(?:التعليمات|الأوامر|تعليمات|הוראות|ההוראות|οδηγί|εντολ|คำสั่ง|คำแนะนำ)"),
+    rule(Class::Override, 2, &["पिछले", "पूर्व"], r"^[^\n]{0,90}?निर्देश[^\n]{0,90}?(?:अनदेखा|नज़रअंदाज|नजरअंदाज|भूल)"),
+    rule(Class::Override, 2, &["проигнорируй", "игнорируй", "забудь", "забудьте", "ігноруй", "предыдущ"], r"^[^\n.]{0,90}?(?:инструкц|указан|правил|інструкц|команд)"),
+    rule(Class::Override, 2, &["hagyd figyelmen", "felejtsd el"], r"^[^\n.]{0,60}?(?:kor\u{e1}bbi|el\u{151}z\u{151})[^\n.]{0,30}?utas\u{ed}t"),
+    rule(Class::Override, 2, &["前の指示", "以前の指示", "これまでの指示", "上記の指示", "之前的", "先前的", "以上所有"], r"^(?:[^\n]{0,30}?(?:無視|忘れ)|[^\n]{0,24}?(?:指令|指示)[^\n]{0,24}?(?:忽略|无视|無視|忘记))"),
+    rule(Class::Conceal, 2, &["nie m\u{f3}w", "nie informuj", "nie wspominaj", "ne\u{159}\u{ed}kej", "nesd\u{11b}luj", "nu spune", "nu-i spune", "vertel", "zeg ", "ber\u{e4}tta", "fort\u{e6}l", "fortell", "jangan", "\u{e4}l\u{e4} kerro", "ne mondd"], r"^[^\n.]{0,70}?(?:u\u{17c}ytkownik|u\u{17e}ivatel|utilizator|gebruiker[^\n.]{0,30}?(?:niet|niets)|inte[^\n.]{0,30}?anv\u{e4}ndar|ikke[^\n.]{0,30}?bruger|ikke[^\n.]{0,30}?bruker|pengguna|k\u{e4}ytt\u{e4}j|felhaszn\u{e1}l)"),
+    rule(Class::Conceal, 2, &["kullan\u{131}c\u{131}ya"], r"^[^\n.]{0,50}?(?:s\u{f6}yleme|bildirme|bahsetme|anlatma)"),
+    rule(Class::Conceal, 2, &["\u{111}\u{1eeb}ng", "لا تخبر", "אל תספר", "μην πεις", "μη πεις", "อย่าบอก", "ห้ามบอก"], r"^[^\n.]{0,70}?(?:ng\u{1b0}\u{1edd}i d\u{f9}ng|المستخدم|משתמש|χρήστη|ผู้ใช้)"),
+    rule(Class::Conceal, 2, &["उपयोगकर्ता", "यूज़र"], r"^[^\n]{0,60}?(?:न बता|मत बता|नहीं बता)"),
+    rule(Class::Conceal, 2, &["сообщай", "рассказывай", "упоминай", "повідомляй"], r"^[^\n.]{0,70}?(?:пользовател|користувач)"),
+    rule(Class::Conceal, 2, &["ne parle", "ne parlez", "n'en parle", "ne r\u{e9}v\u{e8}le", "ne r\u{e9}v\u{e9}lez", "ne signale"], r"^[^\n.]{0,80}?utilisateur"),
     rule(Class::Override, 2, &["ignoriere", "ignorieren sie", "vergiss", "missachte"], r"^\w+~@{0,4}?(?:vorherig|bisherig|fr\u{fc}her|obig|vorangegangen|alle)\w{0,3}~?@{0,2}?(?:anweisung|instruktion|regel|befehl)"),
     rule(Class::Override, 2, &["ignore", "oublie", "ignora", "olvida", "esquece", "dimentica"], r"^\w+~@{0,4}?(?:instruction|instruccion|instru\u{e7}|istruzion|consigne|indicacion|regla|regra|r\u{e8}gle)\w*~?(?:pr(?:e|\u{e9})c|anterior|previ|preced|pr\u{e9}alable)"),
     rule(Class::Conceal, 2, &["dem benutzer", "dem nutzer", "den benutzer", "den nutzer", "l'utilisateur", "l\u{2019}utilisateur", "al usuario", "ao usu", "all'utente", "all\u{2019}utente"], r"^[^\n.]{1,40}?(?:nicht|nichts|pas|rien|nada|nulla)\b"),
@@ -167,12 +211,9 @@ impl Rule {
     /// would cost more than they find there.
     fn in_results(&self) -> bool {
         match self.class {
-            Class::Override
-            | Class::Conceal
-            | Class::Confirm
-            | Class::Markup
-            | Class::Exec
-            | Class::Exfil => true,
+            Class::Override | Class::Conceal | Class::Confirm | Class::Markup | Class::Exec => true,
+            // Licences speak of copies, and of where to read them.
+            Class::Exfil => !self.leads.contains(&"pipe") && !self.leads.contains(&"append"),
             Class::Sensitive => !self.leads.contains(&"read") && !self.leads.contains(&"include"),
             Class::Redirect => self.leads.contains(&"all email"),
             Class::Order | Class::Model | Class::Pressure | Class::Conversation | Class::Smuggle => false,
@@ -248,7 +289,9 @@ impl Phrases {
                 let Some((class, weight, pattern)) = self.patterns.get(*index) else { continue };
                 let window =
                     bytes.get(hit.start()..bytes.len().min(hit.start() + WINDOW)).unwrap_or_default();
-                if seen.get(*index) == Some(&false) && pattern.is_match(window) {
+                let warns = matches!(class, Class::Exfil | Class::Sensitive | Class::Conversation)
+                    && negated(bytes.get(..hit.start()).unwrap_or_default());
+                if seen.get(*index) == Some(&false) && !warns && pattern.is_match(window) {
                     if let Some(seen) = seen.get_mut(*index) {
                         *seen = true;
                     }
@@ -261,6 +304,17 @@ impl Phrases {
         }
         signs
     }
+}
+
+/// Whether a text ends with a word that turns what follows around: `never`, `do not`.
+fn negated(before: &[u8]) -> bool {
+    let tail = before.trim_ascii_end();
+    [&b"never"[..], b" not", b"n't", b"cannot", b"without"].iter().any(|word| {
+        tail.len()
+            .checked_sub(word.len())
+            .and_then(|at| tail.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    })
 }
 
 impl std::fmt::Debug for Phrases {
