@@ -34,12 +34,9 @@ pub(super) fn load(files: &[PathBuf]) -> Result<Own, Error> {
     for file in files {
         let text = read(file)?;
         context.update(text.as_bytes());
-        // Names of types live as long as the process: findings carry them on all ways. A reload with other rules
-        // leaves the old names behind, a few kilobytes.
-        let text: &'static str = Box::leak(text.into_boxed_str());
         let name = file.display().to_string();
         own.rules.extend(
-            rules::read(text)
+            rules::read(&text, |name| Box::leak(Box::from(name)))
                 .map_err(|source| Error::OwnRules { file: name.clone(), source: Box::new(source) })?,
         );
     }

@@ -11,6 +11,7 @@ use super::follow::{State, follow, starts, strength};
 use super::found::{Around, Effort, Evidence, Found, Lead, Leads};
 use super::named::{Stands, secret};
 use super::normalise::Hints;
+use super::notes::{Notes, Why};
 use super::numbers::Numbers;
 use super::place::Place;
 use super::rules::{How, Neutral, Rule, Scanner};
@@ -48,12 +49,21 @@ pub(super) struct Scan<'s, 'a> {
     /// Which rules are on, by index.
     pub on: &'s [bool],
     pub effort: &'s Effort,
+    /// What is let pass, for whoever asks.
+    pub notes: Option<&'s Notes>,
 }
 
 impl Scan<'_, '_> {
     /// Whether a rule is on.
     pub fn is_on(&self, rule: usize) -> bool {
         self.on.get(rule) == Some(&true)
+    }
+
+    /// Notes that a candidate is let pass.
+    pub fn pass(&self, rule: usize, (start, end): (usize, usize), why: Why) {
+        if let Some(notes) = self.notes {
+            notes.add(rule, self.text.get(start..end).unwrap_or_default(), why);
+        }
     }
 }
 
@@ -132,6 +142,11 @@ impl Engine {
         let lexicon = Lexicon::new(topics.chain(labels).chain(versions))?;
         let numbers = Numbers::new(&rules, lexicon)?;
         Ok(Self { rules, automaton, triggers, numbers })
+    }
+
+    /// Gives back what the patterns of all rules take, until they are needed again.
+    pub fn rest(&mut self) {
+        self.rules.iter_mut().for_each(Rule::rest);
     }
 
     pub fn rules(&self) -> &[Rule] {

@@ -11,6 +11,7 @@ use super::examined::{Examined, Shape, Spot};
 use super::filtered::Filtered;
 use super::found::{Around, Effort, Evidence};
 use super::ledger::{Ledger, commitment, hex};
+use super::notes::{Notes, Passed};
 use super::operators::Operators;
 use super::pass::{Named, Pass, Sighting, apply};
 use super::place::Place;
@@ -58,7 +59,7 @@ impl Inspector {
         rules.extend(own.rules);
         let engine = Engine::new(rules, &rules::neutral()?)?;
         let selection = Selection::new(config, engine.rules())?;
-        let inspector = Self {
+        let mut inspector = Self {
             digest: ruleset_digest(&engine, &selection, &own.digest),
             keyed: selection.any(&engine, |rule| matches!(rule.how, rules::How::Keyed(_))),
             settings: Settings::new(config, engine.rules())?,
@@ -68,6 +69,8 @@ impl Inspector {
             selection,
         };
         selftest::run(&inspector)?;
+        // The self-test has needed every pattern; the traffic needs a few.
+        inspector.engine.rest();
         Ok(inspector)
     }
 
@@ -169,9 +172,24 @@ impl Inspector {
         shape: Shape,
         (direction, route): (Direction, Route<'_>),
     ) -> Result<Examined, Blocked> {
+        self.explain(text, shape, (direction, route), false).map(|(examined, _)| examined)
+    }
+
+    /// The same, and with `near` what looked like a value and was let pass.
+    ///
+    /// # Errors
+    /// As [`examine`](Self::examine).
+    pub fn explain(
+        &self,
+        text: &str,
+        shape: Shape,
+        (direction, route): (Direction, Route<'_>),
+        near: bool,
+    ) -> Result<(Examined, Vec<Passed>), Blocked> {
         let of = self.settings.of(direction, route);
         let mut pass = self.pass(direction, &of, text.len());
         pass.spots = Some(Vec::new());
+        pass.notes = near.then(Notes::default);
         let output = self.redact(text, &mut pass, shape)?.into_owned();
         let operators = pass.operators;
         let spots = pass.spots.unwrap_or_default().into_iter().filter_map(|sighting| {
@@ -189,7 +207,8 @@ impl Inspector {
                 decoded: sighting.decoded,
             })
         });
-        Ok(Examined { spots: spots.collect(), output })
+        let passed = pass.notes.map(|notes| notes.into_passed(&self.engine)).unwrap_or_default();
+        Ok((Examined { spots: spots.collect(), output }, passed))
     }
 
     fn redact<'t>(
@@ -249,6 +268,7 @@ impl Inspector {
             keyed: self.keyed,
             unsettled: false,
             spots: None,
+            notes: None,
         }
     }
 }

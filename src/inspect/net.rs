@@ -86,7 +86,8 @@ fn flanked(bytes: &[u8], start: usize, end: usize) -> bool {
     let left = bytes.get(..start).unwrap_or_default().iter().rev().skip(1).take(16).take_while(part);
     let right = bytes.get(end..).unwrap_or_default().iter().skip(1).take(16).take_while(part);
     let fraction = |token: Vec<&u8>| {
-        token.len() > 1 && (1..=2).contains(&token.iter().filter(|byte| ***byte == b'.').count())
+        let dots = token.iter().copied().filter(|byte| *byte == &b'.');
+        token.len() > 1 && matches!(dots.take(3).map(|_| 1).sum(), 1..=2)
     };
     fraction(left.collect()) && fraction(right.collect())
 }

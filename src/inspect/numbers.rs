@@ -6,6 +6,7 @@ use super::context::Lexicon;
 use super::digits::{after_country, before, is_word};
 use super::engine::{Engine, Scan};
 use super::found::{Evidence, Found};
+use super::notes::Why;
 use super::rules::{Forms, How, Rule, Scanner};
 use super::shapes::{LONGEST, Shapes};
 use super::surroundings::{Surroundings, nearness, topic_of};
@@ -192,7 +193,11 @@ impl Numbers {
                     let score = match (phone.alone, context) {
                         (_, Some(hit)) => 560 + nearness(hit),
                         (true, None) if phone.international || !around.disowned(phone.start) => 500,
-                        (true | false, None) => continue,
+                        (alone, None) => {
+                            let why = if alone { Why::Neutral } else { Why::Words };
+                            around.scan.pass(rule, (phone.start, phone.end), why);
+                            continue;
+                        }
                     };
                     let evidence = if phone.alone { Evidence::Validator } else { Evidence::Context };
                     found.push(Found::new(rule, (phone.start, phone.end), evidence, score));
@@ -201,6 +206,8 @@ impl Numbers {
                     let Some((from, to)) = dates::date(text, lead) else { continue };
                     if let Some(hit) = around.context(engine, rule, from, to) {
                         found.push(Found::new(rule, (from, to), Evidence::Context, 560 + nearness(hit)));
+                    } else {
+                        around.scan.pass(rule, (from, to), Why::Words);
                     }
                 }
                 Scanner::BasicCredentials
@@ -278,9 +285,18 @@ impl Numbers {
 /// Whether a candidate is a finding: its check, and the words around it.
 fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candidate<'_>) -> Option<Found> {
     let Candidate { rule: index, start, end, alone, value } = *candidate;
-    let rule = engine.rule(index).filter(|_| around.scan.is_on(index))?;
+    let rule = engine.rule(index)?;
     let forms = rule.forms()?;
+    if !around.scan.is_on(index) {
+        if around.scan.notes.is_some() && forms.check.passes(value) {
+            around.scan.pass(index, (start, end), Why::Off);
+        }
+        return None;
+    }
     if !(forms.check.passes(value) && spelled(forms, around.scan.text.as_bytes(), (start, end))) {
+        if alone {
+            around.scan.pass(index, (start, end), Why::Check);
+        }
         return None;
     }
     let clear = clear(around.scan.text.as_bytes(), (start, end));
@@ -301,11 +317,16 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
         None if alone && clear => {
             let bare = end - start == value.len() && value.iter().all(u8::is_ascii_digit);
             if bare && strength < 70 && around.neutral(start) {
+                around.scan.pass(index, (start, end), Why::Neutral);
                 return None;
             }
             400 + strength
         }
-        None => return None,
+        None => {
+            let why = if alone || around.neutral(start) { Why::Neutral } else { Why::Words };
+            around.scan.pass(index, (start, end), why);
+            return None;
+        }
     };
     let evidence =
         if forms.check == Check::Shape || forms.weak { Evidence::Context } else { Evidence::Validator };

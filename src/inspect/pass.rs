@@ -10,6 +10,7 @@ use super::found::{Around, Effort, Evidence, Leads};
 use super::ledger::Ledger;
 use super::lexer::is_json;
 use super::normalise;
+use super::notes::Notes;
 use super::operators::Operators;
 use super::overlap;
 use super::shifts::Shifts;
@@ -37,6 +38,8 @@ pub(super) struct Pass<'e, 'k> {
     pub unsettled: bool,
     /// Where findings lie, for whoever owns the value and asks.
     pub spots: Option<Vec<Sighting>>,
+    /// What looked like a value and is none, for the same.
+    pub notes: Option<Notes>,
 }
 
 /// Where one finding lies.
@@ -275,7 +278,15 @@ impl Pass<'_, '_> {
         leads: &'s Leads,
         around: &'s Around<'a>,
     ) -> Scan<'s, 'a> {
-        Scan { text, words: &leads.words, digits: &leads.digits, around, on: self.on, effort: &self.effort }
+        Scan {
+            text,
+            words: &leads.words,
+            digits: &leads.digits,
+            around,
+            on: self.on,
+            effort: &self.effort,
+            notes: self.notes.as_ref(),
+        }
     }
 
     /// Whether the masked text would show a finding near a mask: words have come closer, values have become shorter.

@@ -1,10 +1,10 @@
 //! The rules as data: YAML files, read once, each rule with the samples that the self-test plants.
 
-use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::Error;
 use super::checks::Check;
+use super::pattern::Pattern;
 use super::sample::{Sample, expand};
 use super::shapes::Template;
 use super::words::Folded;
@@ -19,9 +19,6 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 const NEUTRAL: (&str, &str) = ("neutral.yaml", include_str!("rules/neutral.yaml"));
-
-/// Bytes that one pattern may take when it is compiled.
-const PATTERN_BYTES: usize = 4 << 20;
 
 /// One rule, ready to match.
 #[derive(Debug)]
@@ -67,7 +64,7 @@ pub(super) enum How {
     /// A shape and a check.
     Forms(Forms),
     /// The whole value of a key.
-    Keyed(Regex),
+    Keyed(Pattern),
     Scanner(Scanner),
 }
 
@@ -76,7 +73,7 @@ pub(super) enum How {
 pub(super) struct Token {
     pub starts: Vec<String>,
     /// Anchored at its start.
-    pub pattern: Regex,
+    pub pattern: Pattern,
     pub max: usize,
     /// A word character may stand before it.
     pub glued: bool,
@@ -99,7 +96,7 @@ pub(super) struct Named {
     pub squashed: Vec<String>,
     pub unless: Vec<String>,
     /// Anchored at both ends.
-    pub value: Regex,
+    pub value: Pattern,
     /// A JSON string of letters only counts too.
     pub letters_only: bool,
     /// A JSON number counts too.
@@ -176,6 +173,16 @@ impl Rule {
         }
     }
 
+    /// Gives back the memory of its pattern until it is needed.
+    pub fn rest(&mut self) {
+        match &mut self.how {
+            How::Token(Token { pattern, .. })
+            | How::Named(Named { value: pattern, .. })
+            | How::Keyed(pattern) => pattern.rest(),
+            How::Forms(_) | How::Scanner(_) => {}
+        }
+    }
+
     /// Forms, if it has some.
     pub fn forms(&self) -> Option<&Forms> {
         match &self.how {
@@ -199,7 +206,7 @@ impl Rule {
 pub(super) fn load() -> Result<Vec<Rule>, Error> {
     let mut rules = Vec::new();
     for &(file, text) in FILES {
-        rules.extend(read(text).map_err(|error| match error {
+        rules.extend(read(text, |name| name).map_err(|error| match error {
             Error::RuleFile { source, .. } => Error::RuleFile { file, source },
             other => other,
         })?);
@@ -207,11 +214,12 @@ pub(super) fn load() -> Result<Vec<Rule>, Error> {
     Ok(rules)
 }
 
-/// Reads the rules of one file.
-pub(super) fn read(text: &'static str) -> Result<Vec<Rule>, Error> {
-    let read: File<'static> = serde_saphyr::from_str(text)
+/// Reads the rules of one file. Names of types live as long as the process, since findings carry them on all ways:
+/// `keep` sees to it.
+pub(super) fn read<'t>(text: &'t str, keep: fn(&'t str) -> &'static str) -> Result<Vec<Rule>, Error> {
+    let read: File<'t> = serde_saphyr::from_str(text)
         .map_err(|source| Error::RuleFile { file: "rules", source: Box::new(source) })?;
-    read.rules.into_iter().map(Spec::build).collect()
+    read.rules.into_iter().map(|spec| spec.build(keep)).collect()
 }
 
 /// Words that say that a number is none of ours.
@@ -325,8 +333,8 @@ struct FormsSpec {
     any_case: bool,
 }
 
-impl Spec<'static> {
-    fn build(self) -> Result<Rule, Error> {
+impl<'t> Spec<'t> {
+    fn build(self, keep: fn(&'t str) -> &'static str) -> Result<Rule, Error> {
         let kind = self.kind;
         let how = match (self.token, self.named, self.forms, self.keyed, self.scanner) {
             (Some(token), None, None, None, None) => How::Token(token.build(kind)?),
@@ -345,7 +353,7 @@ impl Spec<'static> {
             return Err(incomplete(kind, "give at least one sample"));
         }
         Ok(Rule {
-            kind,
+            kind: keep(kind),
             mask: format!("[{}]", kind.to_ascii_uppercase()),
             rank: self.rank,
             how,
@@ -408,12 +416,8 @@ impl FormsSpec {
     }
 }
 
-// Bytes and ASCII classes: word characters of other scripts are boundaries, and tables stay small.
-fn regex(kind: &str, pattern: &str) -> Result<Regex, Error> {
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(PATTERN_BYTES)
-        .build()
+fn regex(kind: &str, pattern: &str) -> Result<Pattern, Error> {
+    Pattern::new(pattern.to_owned())
         .map_err(|source| Error::Pattern { rule: kind.to_owned(), source: Box::new(source) })
 }
 

@@ -15,7 +15,7 @@ pub(super) fn blobs(text: &str, digits: &[usize]) -> Vec<Blob> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut from = 0;
-    for &at in digits.iter() {
+    for &at in digits {
         if at < from || is_word(before(bytes, at)) {
             continue;
         }
@@ -59,7 +59,7 @@ fn run(bytes: &[u8], at: usize, read: Read) -> Option<(usize, Vec<u8>)> {
         spelled.push(value);
         end = bytes.len() - rest.len() + length;
         let gap = bytes.get(end..).unwrap_or_default();
-        let width = gap.iter().take(GAP).take_while(|byte| between(byte)).count();
+        let width = gap.iter().take(GAP).take_while(|byte| between(**byte)).count();
         if width == 0 {
             break;
         }
@@ -68,7 +68,7 @@ fn run(bytes: &[u8], at: usize, read: Read) -> Option<(usize, Vec<u8>)> {
     (spelled.len() >= SHORTEST).then_some((end, spelled))
 }
 
-fn between(byte: &u8) -> bool {
+fn between(byte: u8) -> bool {
     matches!(byte, b' ' | b',' | b':' | b';' | b'-' | b'\n' | b'\t')
 }
 

@@ -97,3 +97,21 @@ fn folders_are_read_file_by_file() {
     assert!(lines[0]["error"].as_str().unwrap().contains("UTF-8"));
     assert_eq!(lines[2]["spans"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn explain_says_what_speaks_for_a_finding_and_against_what_looks_like_one() {
+    let input =
+        line(&json!({"id": 1, "text": "card 4111111111111111, not 4111111111111112; 06 12 34 56 78"}));
+    let (_, lines) = inspect(&["--explain"], &input);
+    assert_eq!(lines[0]["spans"][0]["type"], "CREDIT_CARD");
+    assert!(lines[0]["spans"][0]["because"].as_str().unwrap().contains("check"));
+    let passed = lines[0]["passed"].as_array().unwrap();
+    let because = |kind: &str, text: &str| {
+        let one = passed.iter().find(|one| one["type"] == kind && one["text"] == text);
+        one.unwrap_or_else(|| panic!("{kind} {text}: {passed:?}"))["because"].as_str().unwrap().to_owned()
+    };
+    assert!(because("CREDIT_CARD", "4111111111111112").contains("check digits"));
+    assert!(because("PHONE", "06 12 34 56 78").contains("nothing around it"));
+    let plain = inspect(&[], &input).1;
+    assert!(plain[0].get("passed").is_none() && plain[0]["spans"][0].get("because").is_none());
+}

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::input::{Content, Item};
-use crate::inspect::{Examined, Spot};
+use crate::inspect::{Examined, Passed, Spot};
 
 /// What is said about one input.
 #[derive(Debug, Serialize)]
@@ -13,6 +13,9 @@ pub(super) struct Answer {
     id: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     spans: Option<Vec<Span>>,
+    /// What looked like a value and is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passed: Option<Vec<Candidate>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Output>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,18 @@ struct Span {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     decoded: Vec<&'static str>,
     operator: &'static str,
+    /// What speaks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'static str>,
+}
+
+/// A value that was let pass.
+#[derive(Debug, Serialize)]
+struct Candidate {
+    #[serde(rename = "type")]
+    kind: String,
+    text: String,
+    because: &'static str,
 }
 
 impl Answer {
@@ -54,6 +69,25 @@ impl Answer {
         let json = matches!(item.content, Ok(Content::Json(_)));
         let spans = examined.spots.iter().map(|spot| Span::new(spot, json)).collect();
         Self { spans: Some(spans), ..Self::empty(item.id.clone()) }
+    }
+
+    /// With reasons for and against.
+    pub fn explained(mut self, passed: Vec<Passed>) -> Self {
+        for span in self.spans.iter_mut().flatten() {
+            span.because = Some(match span.evidence {
+                "validator" => "its form, and a check that few values pass",
+                "prefix" => "how it begins or is built",
+                "context" => "its form, and words around it that speak of the type",
+                _ => "the name of its key, label or column",
+            });
+        }
+        let candidate = |one: Passed| Candidate {
+            kind: one.kind.to_ascii_uppercase(),
+            text: one.text,
+            because: one.because,
+        };
+        self.passed = Some(passed.into_iter().map(candidate).collect());
+        self
     }
 
     pub fn output(item: &Item, examined: Examined) -> Self {
@@ -80,7 +114,7 @@ impl Answer {
     }
 
     fn empty(id: Value) -> Self {
-        Self { id, spans: None, output: None, error: None }
+        Self { id, spans: None, passed: None, output: None, error: None }
     }
 }
 
@@ -98,6 +132,7 @@ impl Span {
             evidence: spot.evidence,
             decoded: spot.decoded.clone(),
             operator: spot.operator,
+            because: None,
         }
     }
 }

@@ -47,6 +47,10 @@ pub(super) struct Options {
     /// Print the cleaned values instead of the findings.
     #[arg(long)]
     redact: bool,
+    /// Say why: of each finding what speaks for it, and of what looks like one and is none, what speaks against it.
+    /// Adds `"because"` to spans and `"passed": [{"type", "text", "because"}]`.
+    #[arg(long, conflicts_with_all = ["redact", "definitions", "arguments"])]
+    explain: bool,
     /// Judge tool definitions: a result of `tools/list`, an array, or JSON Lines of one definition each. Output is
     /// `{"id", "tool", "verdict", "reasons"}` with verdict `block`, `flag` or `none`.
     #[arg(long, conflicts_with_all = ["redact", "arguments"])]
@@ -132,9 +136,10 @@ fn answer(inspector: &Inspector, options: &Options, item: &Item) -> Answer {
         Err(problem) => return Answer::error(item.id.clone(), problem.clone()),
     };
     let route = Route { server: options.server.as_deref(), tool: options.tool.as_deref() };
-    match inspector.examine(text, shape, (direction, route)) {
+    match inspector.explain(text, shape, (direction, route), options.explain) {
         Err(blocked) => Answer::error(item.id.clone(), blocked.to_string()),
-        Ok(examined) if options.redact => Answer::output(item, examined),
-        Ok(examined) => Answer::spans(item, &examined),
+        Ok((examined, _)) if options.redact => Answer::output(item, examined),
+        Ok((examined, passed)) if options.explain => Answer::spans(item, &examined).explained(passed),
+        Ok((examined, _)) => Answer::spans(item, &examined),
     }
 }

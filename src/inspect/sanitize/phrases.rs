@@ -2,8 +2,8 @@
 //! bounded window behind it.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex::bytes::{Regex, RegexBuilder};
 
+use super::super::pattern::Pattern;
 use super::sanitizer::Error;
 
 /// What a phrase is after.
@@ -230,23 +230,27 @@ pub(super) enum Set {
     Results,
 }
 
-/// All phrases, compiled.
+/// All phrases.
 pub(super) struct Phrases {
-    automaton: AhoCorasick,
-    /// For each pattern of the automaton, the rules behind it.
-    behind: Vec<Vec<usize>>,
-    patterns: Vec<(Class, u8, Regex)>,
+    ascii: Leads,
+    /// Those of other letters, for texts that have some.
+    foreign: Leads,
+    patterns: Vec<(Class, u8, Pattern)>,
 }
 
-impl Phrases {
-    pub fn new(set: Set) -> Result<Self, Error> {
-        let wanted: Vec<&Rule> =
-            RULES.iter().filter(|rule| set == Set::Definitions || rule.in_results()).collect();
+/// Leads in one automaton.
+struct Leads {
+    automaton: AhoCorasick,
+    /// For each lead, the rules behind it.
+    behind: Vec<Vec<usize>>,
+}
+
+impl Leads {
+    fn new(rules: &[&Rule], kind: AhoCorasickKind, fits: impl Fn(&str) -> bool) -> Result<Self, Error> {
         let mut leads: Vec<&str> = Vec::new();
         let mut behind: Vec<Vec<usize>> = Vec::new();
-        let mut patterns = Vec::new();
-        for (index, rule) in wanted.iter().enumerate() {
-            for lead in rule.leads {
+        for (index, rule) in rules.iter().enumerate() {
+            for lead in rule.leads.iter().filter(|lead| fits(lead)) {
                 let known = leads.iter().position(|known| known == lead);
                 if let Some(rules) = known.and_then(|known| behind.get_mut(known)) {
                     rules.push(index);
@@ -255,37 +259,67 @@ impl Phrases {
                     behind.push(vec![index]);
                 }
             }
-            let written = rule.pattern.replace('@', WORD).replace('~', SEPARATOR);
-            let compiled = RegexBuilder::new(&written).case_insensitive(true).unicode(false).build();
-            patterns.push((rule.class, rule.weight, compiled.map_err(Box::new)?));
         }
         let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(Some(kind))
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(true)
             .prefilter(false)
             .build(&leads)?;
-        Ok(Self { automaton, behind, patterns })
+        Ok(Self { automaton, behind })
+    }
+}
+
+impl Phrases {
+    pub fn new(set: Set) -> Result<Self, Error> {
+        let wanted: Vec<&Rule> =
+            RULES.iter().filter(|rule| set == Set::Definitions || rule.in_results()).collect();
+        let compiled = |rule: &&Rule| {
+            let written = rule.pattern.replace('@', WORD).replace('~', SEPARATOR);
+            (rule.class, rule.weight, Pattern::later(written, true))
+        };
+        // Results come all the time, definitions seldom: three times the speed is worth its memory for the former.
+        let kind = match set {
+            Set::Definitions => AhoCorasickKind::ContiguousNFA,
+            Set::Results => AhoCorasickKind::DFA,
+        };
+        Ok(Self {
+            ascii: Leads::new(&wanted, kind, str::is_ascii)?,
+            foreign: Leads::new(&wanted, AhoCorasickKind::ContiguousNFA, |lead| !lead.is_ascii())?,
+            patterns: wanted.iter().map(compiled).collect(),
+        })
+    }
+
+    /// Gives back what the patterns take, until they are needed again.
+    pub fn rest(&mut self) {
+        self.patterns.iter_mut().for_each(|(_, _, pattern)| pattern.rest());
+    }
+
+    fn leads_of(&self, text: &str) -> impl Iterator<Item = &Leads> {
+        [Some(&self.ascii), (!text.is_ascii()).then_some(&self.foreign)].into_iter().flatten()
     }
 
     /// Whether any lead occurs; quick.
     pub fn may_speak(&self, text: &str) -> bool {
-        self.automaton.is_match(text)
+        self.leads_of(text).any(|leads| leads.automaton.is_match(text))
     }
 
-    /// Every phrase of a text, in order; each rule once.
+    /// Every phrase of a text; each rule once.
     pub fn signs(&self, text: &str) -> Vec<Sign> {
         let bytes = text.as_bytes();
         let mut signs: Vec<Sign> = Vec::new();
         let mut seen = vec![false; self.patterns.len()];
-        for hit in self.automaton.find_overlapping_iter(text) {
+        let hits = self.leads_of(text).flat_map(|leads| {
+            leads.automaton.find_overlapping_iter(text).map(move |hit| (hit, &leads.behind))
+        });
+        for (hit, behind) in hits {
             let before = hit.start().checked_sub(1).and_then(|at| bytes.get(at));
             let first = bytes.get(hit.start());
             let inside = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
             if inside(before) && inside(first) {
                 continue;
             }
-            for index in self.behind.get(hit.pattern().as_usize()).into_iter().flatten() {
+            for index in behind.get(hit.pattern().as_usize()).into_iter().flatten() {
                 let Some((class, weight, pattern)) = self.patterns.get(*index) else { continue };
                 let window =
                     bytes.get(hit.start()..bytes.len().min(hit.start() + WINDOW)).unwrap_or_default();
@@ -320,5 +354,20 @@ fn negated(before: &[u8]) -> bool {
 impl std::fmt::Debug for Phrases {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Phrases").field("rules", &self.patterns.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for rule in RULES {
+            let written = rule.pattern.replace('@', WORD).replace('~', SEPARATOR);
+            let built =
+                regex::bytes::RegexBuilder::new(&written).case_insensitive(true).unicode(false).build();
+            assert!(built.is_ok(), "{written}: {built:?}");
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Sanitizer {
     /// # Errors
     /// A sample passes, or a pattern of ours is broken.
     pub fn new(rules: &Rules, commitment_key: &[u8]) -> Result<Self, Error> {
-        let sanitizer = Self {
+        let mut sanitizer = Self {
             phrases: Phrases::new(Set::Definitions)?,
             brief: Phrases::new(Set::Results)?,
             links: Links::new()?,
@@ -54,6 +54,8 @@ impl Sanitizer {
             key: hmac::Key::new(hmac::HMAC_SHA256, commitment_key),
         };
         sanitizer.test(rules)?;
+        sanitizer.phrases.rest();
+        sanitizer.brief.rest();
         Ok(sanitizer)
     }
 
