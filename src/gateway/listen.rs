@@ -240,11 +240,20 @@ impl Listening {
     }
 
     fn tell(&mut self, method: &'static str, members: &str) {
+        let Some(members) = self.cleaned(members) else { return };
         let comma = if members.is_empty() { "" } else { "," };
         let params = format!("{{{members}{comma}\"_meta\":{{\"{}\":{}}}}}", meta::SUBSCRIPTION_ID, self.id);
         if let Some(params) = self.filtered(params) {
             self.queue.push_back(Frame::Notification { method, params });
         }
+    }
+
+    /// Members of a notice without what a model must not be told; the agent's own id is added later, as it is.
+    fn cleaned(&self, members: &str) -> Option<String> {
+        let rules = self.gateway.rules();
+        let cleaned =
+            rules.sanitizer.result(format!("{{{members}}}"), &rules.checks.default.rules.results).ok()?;
+        cleaned.json.strip_prefix('{')?.strip_suffix('}').map(str::to_owned)
     }
 
     fn finish(&mut self) {
@@ -352,7 +361,9 @@ impl Gateway {
         };
         let shown = updated(&asking, followed, (server, uri))?;
         let subject = Subject { call: Uuid::nil(), direction: Direction::Response, exempt: &[] };
-        rules.inspector.filter(format!("{{\"uri\":{}}}", quote(&shown)), &subject).ok()
+        let text = format!("{{\"uri\":{}}}", quote(&shown));
+        let cleaned = rules.sanitizer.result(text, &rules.checks.default.rules.results).ok()?;
+        rules.inspector.filter(cleaned.json, &subject).ok()
     }
 
     /// News of resources and tasks, from now on.

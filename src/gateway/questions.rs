@@ -37,10 +37,16 @@ impl Owed {
         }
         let subject = Subject { call: self.facts.call, direction: Direction::Response, exempt: &[] };
         let shown = self.shown(ask, params).ok_or_else(malformed)?;
-        let Ok(filtered) = self.rules.inspector.filter(shown, &subject) else {
+        // A question reaches a model or a person like a result does.
+        let check = self.rules.checks.of(self.facts.target.as_ref(), &self.facts.server);
+        let Ok(cleaned) = self.rules.sanitizer.result(shown, &check.rules.results) else {
             return self.keep(ask, "blocked", None).await;
         };
-        let mut kinds: Vec<&str> = filtered.findings().iter().map(|f| f.kind).collect();
+        let Ok(filtered) = self.rules.inspector.filter(cleaned.json, &subject) else {
+            return self.keep(ask, "blocked", None).await;
+        };
+        let signs = cleaned.judged.reasons.iter().map(|reason| reason.kind);
+        let mut kinds: Vec<&str> = filtered.findings().iter().map(|f| f.kind).chain(signs).collect();
         kinds.sort_unstable();
         kinds.dedup();
         let object = Object::parse(filtered.value());

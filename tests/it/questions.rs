@@ -190,6 +190,7 @@ async fn agents_in_sessions_answer_servers_of_both_eras() {
         let accept = json!({"result": {"action": "accept", "content": {"colour": "blue"}}});
         let (questions, last) = converse(&gate, &alice, "ask_form", accept.clone()).await;
         assert_eq!(questions[0]["method"], "elicitation/create", "{era}");
+        assert_eq!(questions[0]["params"]["message"], "[ask] Which colour?", "{era}");
         let id = questions[0]["id"].as_str().unwrap();
         assert_eq!(id.len(), 32, "an id that nobody can guess: {id}");
         assert!(told(&last).to_string().contains("blue"), "{era}: {last}");
