@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sealgate::inspect::sanitize::{Rules, Sanitizer};
 use sealgate::inspect::{Config, Direction, Inspector, Subject};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SUBJECT: Subject<'static> =
     Subject { call: uuid::Uuid::nil(), direction: Direction::Response, exempt: &[] };
@@ -67,19 +67,18 @@ fn sparse() -> Vec<String> {
     messages
 }
 
-/// Something to find in almost every line.
-fn dense() -> Vec<String> {
-    let corpus = [include_str!("../tests/corpus/corpus.jsonl"), include_str!("../tests/corpus/probes.jsonl")];
-    let documents = corpus.iter().flat_map(|corpus| corpus.lines()).map(|line| line.replace('¦', ""));
+/// The documents of the corpora, with something to find in almost every line; the disguised ones, or the others.
+fn dense(disguised: bool) -> Vec<String> {
+    let corpora =
+        [include_str!("../tests/corpus/corpus.jsonl"), include_str!("../tests/corpus/probes.jsonl")];
+    let documents = corpora.iter().flat_map(|corpus| corpus.lines()).map(|line| line.replace('¦', ""));
     let bodies = documents.filter_map(|line| {
-        let value: serde_json::Value = serde_json::from_str(&line).ok()?;
-        value
-            .get("text")
-            .and_then(|text| text.as_str().map(str::to_owned))
-            .or_else(|| Some(value.get("json")?.to_string()))
+        let document: Value = serde_json::from_str(&line).ok()?;
+        let wanted = document.get("evasion").is_some() == disguised;
+        let text = document.get("text").and_then(Value::as_str).map(str::to_owned);
+        text.or_else(|| document.get("json").map(Value::to_string)).filter(|_| wanted)
     });
-    let bodies: Vec<String> = bodies.collect();
-    bodies.chunks(16).map(|part| result(&part.join("\n"))).collect()
+    bodies.collect::<Vec<_>>().chunks(16).map(|part| result(&part.join("\n"))).collect()
 }
 
 /// Identifiers, measurements, digests and times.
@@ -147,10 +146,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         built as f64 / 1e6,
         resident() - empty
     );
-    let (sparse, dense, numeric) = (sparse(), dense(), numeric());
+    let sparse = sparse();
     throughput("sparse", &sparse, &inspector);
-    throughput("dense", &dense, &inspector);
-    throughput("numeric", &numeric, &inspector);
+    throughput("dense", &dense(false), &inspector);
+    throughput("numeric", &numeric(), &inspector);
+    throughput("disguise", &dense(true), &inspector);
     let four = sparse.iter().find(|message| message.len() >= 4_096).cloned().unwrap_or_default();
     let four = result(four.get(..four.floor_char_boundary(3_900)).unwrap_or_default());
     let small = r#"{"name":"git_log","arguments":{"repository":"acme/widgets","branch":"main","limit":20,"author":"build bot"}}"#;

@@ -316,7 +316,9 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
         None if forms.check == Check::Card && clear && expires(around.scan.text, end) => 420 + strength,
         None if alone && clear => {
             let bare = end - start == value.len() && value.iter().all(u8::is_ascii_digit);
-            if bare && strength < 70 && around.neutral(start) {
+            let whole = around.scan.text.trim().len() == end - start;
+            let an_id = forms.check == Check::Card && whole && around.scan.around.names_id();
+            if bare && (an_id || (strength < 70 && around.neutral(start))) {
                 around.scan.pass(index, (start, end), Why::Neutral);
                 return None;
             }

@@ -116,6 +116,15 @@ impl Place {
         self.own.iter().any(|name| name.hits.get(NEUTRAL).is_some())
     }
 
+    /// Whether the value's own name ends in `id`: such numbers are often as long as those of cards.
+    pub fn names_id(&self) -> bool {
+        let last = |name: &Rc<Name>| {
+            let (from, to, _) = name.folded.words().last().copied().unwrap_or_default();
+            name.folded.squashed().get(from..to) == Some("id")
+        };
+        self.own.iter().any(last)
+    }
+
     /// Whether some name holds one of these words.
     pub fn holds(&self, words: &[String]) -> bool {
         let holds = |name: &Rc<Name>| words.iter().any(|word| name.folded.squashed().contains(word.as_str()));

@@ -1,12 +1,12 @@
 //! Signs of commands and SQL in arguments that should be words.
 
-use regex::Regex;
+use super::super::pattern::Pattern;
 
 /// Compiled signs.
 #[derive(Debug)]
 pub(super) struct Injection {
-    shell: Regex,
-    sql: Regex,
+    shell: Pattern,
+    sql: Pattern,
 }
 
 const SHELL: &str = r"(?i)(?:[;&|\n`]\s{0,8}(?:sudo\s{1,4})?(?:cat|ls|id|whoami|curl|wget|nc|ncat|bash|sh|zsh|rm|ping|sleep|python3?|perl|ruby|node|powershell|pwsh|cmd|touch|chmod|chown|env|printenv|nslookup|dig|uname|tee|kill|reboot|shutdown|base64|telnet|socat|eval|exec)\b|\$\(\s{0,4}[a-z/]|`\s{0,4}[a-z/]{2,}[^`]{0,200}`|\$\{?IFS\b|--(?:upload-pack|receive-pack|exec)=|-oProxyCommand|>\s{0,4}/(?:dev/tcp|etc|tmp)/|\|\|\s{0,4}[a-z]+|&&\s{0,4}[a-z]+\s|<\(\s{0,4}[a-z]|%0a\s{0,4}[a-z]{2,})";
@@ -14,14 +14,15 @@ const SQL: &str = r#"(?i)(?:['")]\s{0,8}(?:or|and|\|\||&&)\s{1,8}(?:not\s{1,4})?
 
 impl Injection {
     pub fn new() -> Result<Self, Box<regex::Error>> {
-        Ok(Self { shell: Regex::new(SHELL).map_err(Box::new)?, sql: Regex::new(SQL).map_err(Box::new)? })
+        let pattern = |written: &str| Pattern::new(written.to_owned()).map_err(Box::new);
+        Ok(Self { shell: pattern(SHELL)?, sql: pattern(SQL)? })
     }
 
     /// Signs of a command.
     pub fn is_command(&self, text: &str) -> bool {
         text.bytes()
             .any(|byte| matches!(byte, b';' | b'&' | b'|' | b'`' | b'$' | b'\n' | b'>' | b'<' | b'%' | b'-'))
-            && self.shell.is_match(text)
+            && self.shell.is_match(text.as_bytes())
     }
 
     /// Signs of SQL in something that is not a whole statement.
@@ -32,7 +33,7 @@ impl Injection {
             "select", "with", "insert", "update", "delete", "create", "alter", "drop", "explain", "pragma",
             "begin",
         ];
-        !statement.iter().any(|word| first.eq_ignore_ascii_case(word)) && self.sql.is_match(text)
+        !statement.iter().any(|word| first.eq_ignore_ascii_case(word)) && self.sql.is_match(text.as_bytes())
     }
 }
 
