@@ -39,6 +39,8 @@ mod pattern;
 mod phone;
 mod place;
 mod pointer;
+#[cfg(test)]
+mod properties;
 mod rules;
 mod sample;
 pub mod sanitize;
