@@ -170,6 +170,31 @@ fn every_poisoned_definition_is_blocked_or_flagged() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// Texts that were written without a look at the phrases: one in plain sight each, in two dozen languages.
+#[test]
+fn instructions_in_other_words_are_flagged_and_descriptions_are_not() {
+    let (sanitizer, rules) = (sanitizer(), Rules::of(&[]));
+    let (mut all, mut wrong) = (0, Vec::new());
+    for line in include_str!("../corpus/instructions.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).expect("JSON");
+        let verdict = if let Some(text) = case["definition"].as_str() {
+            let definition = json!({"name": "add", "description": format!("Adds two numbers. {text}"),
+                                    "inputSchema": {"type": "object", "properties": {"a": {"type": "integer"}}}});
+            sanitizer.definition(&definition.to_string(), &rules.definitions).verdict
+        } else {
+            let result = json!({"content": [{"type": "text", "text": case["result"]}]});
+            let cleaned = sanitizer.result(result.to_string(), &rules.results);
+            cleaned.map_or_else(|judged| judged.verdict, |cleaned| cleaned.judged.verdict)
+        };
+        all += 1;
+        if (verdict > Verdict::None) != (case["poisoned"] == true) {
+            wrong.push(format!("{verdict:?}: {line}"));
+        }
+    }
+    println!("{all} texts, {} judged wrong", wrong.len());
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn two_of_three_aims_wait_for_a_person() {
     let (sanitizer, rules) = (sanitizer(), Rules::of(&[]));
