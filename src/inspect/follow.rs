@@ -6,7 +6,7 @@ use super::context::near;
 use super::digits::{before, is_word};
 use super::engine::Scan;
 use super::found::{Evidence, Lead};
-use super::named::{Stands, secret, value_after};
+use super::named::{Stands, name_words, secret, value_after};
 use super::rules::{How, Rule, Scanner, Token};
 use super::scanners::{self, Ends};
 use super::words::Folded;
@@ -32,9 +32,29 @@ pub(super) struct State {
     /// Rules, and for each the offset before which there is nothing left to look at.
     until: Vec<(usize, usize)>,
     ends: Ends,
+    /// The name that was met last: dozens of rules go by the same words.
+    name: Option<Met>,
+}
+
+/// A name of secrets in a text.
+struct Met {
+    end: usize,
+    words: Folded,
+    value: Option<(usize, usize)>,
+    around: Option<Folded>,
 }
 
 impl State {
+    fn met(&mut self, scan: &Scan<'_, '_>, lead: &Lead) -> &mut Met {
+        let known = self.name.take().filter(|met| met.end == lead.end);
+        self.name.insert(known.unwrap_or_else(|| Met {
+            end: lead.end,
+            words: name_words(scan.text, lead.start, lead.end),
+            value: value_after(scan.text, lead.start, lead.end),
+            around: None,
+        }))
+    }
+
     pub fn until(&self, rule: usize) -> usize {
         self.until.iter().find(|(known, _)| *known == rule).map_or(0, |(_, until)| *until)
     }
@@ -89,12 +109,15 @@ pub(super) fn follow(
     match &rule.how {
         How::Token(token) => token_at(rule, token, lead, scan),
         How::Named(named) => {
-            if !named.claims_text(scan.text, lead.start, lead.end) {
+            let met = state.met(scan, lead);
+            let Some((start, end)) = met.value.filter(|_| named.claims_words(&met.words)) else {
+                return Ok(None);
+            };
+            if !of_vendor(rule, scan, met) {
                 return Ok(None);
             }
-            let Some((start, end)) = value_after(scan.text, lead.start, lead.end) else { return Ok(None) };
             let value = scan.text.get(start..end).unwrap_or_default();
-            if secret(rule, named, value, Stands::InText) && of_vendor(rule, scan, lead) {
+            if secret(rule, named, value, Stands::InText) {
                 return Ok(Some((start, end)));
             }
             scan.effort.spend(value.len())?;
@@ -170,11 +193,11 @@ fn behind(token: &Token, bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Whether a word of the rule's vendors stands before the name, or on the way to the text.
-fn of_vendor(rule: &Rule, scan: &Scan<'_, '_>, lead: &Lead) -> bool {
+fn of_vendor(rule: &Rule, scan: &Scan<'_, '_>, met: &mut Met) -> bool {
     if rule.vendors.is_empty() {
         return true;
     }
-    let words = Folded::of(near(scan.text, lead.end));
+    let words = met.around.get_or_insert_with(|| Folded::of(near(scan.text, met.end)));
     rule.vendors.iter().any(|vendor| words.squashed().contains(vendor.as_str()))
         || scan.around.holds(&rule.vendors)
 }

@@ -64,14 +64,17 @@ fn next_string(bytes: &[u8], close: usize) -> Option<usize> {
 pub(super) fn untagged(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
     let mut cuts = Cuts::new(text);
+    // Markup in a row is read once.
+    let mut read = 0;
     for at in memchr::memchr2_iter(b'<', b'*', bytes) {
-        if at < cuts.from {
+        if at < read {
             continue;
         }
         let mut end = at;
         while let Some(length) = mark(bytes.get(end..).unwrap_or_default()) {
             end += length;
         }
+        read = end;
         if end > at && value(at.checked_sub(1).and_then(|before| bytes.get(before))) && value(bytes.get(end))
         {
             cuts.cut(at, end)?;

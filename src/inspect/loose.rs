@@ -15,6 +15,20 @@ pub(super) struct Run {
     pub end: usize,
 }
 
+/// Where the list of single digits ends that begins at `at`, if it is longer than any number.
+pub(super) fn list_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let (mut end, mut count) = (at, 0);
+    while group(bytes, end) == 1 {
+        count += 1;
+        end += 1;
+        match gap(bytes, end) {
+            0 => break,
+            width => end += width,
+        }
+    }
+    (count > MOST).then_some(end)
+}
+
 /// The groups from `at` on, if they are spelled digit by digit, or in equal groups with one sign between them.
 pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
     if is_word(before(bytes, at)) {

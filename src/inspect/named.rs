@@ -194,16 +194,17 @@ impl Named {
         place.own.iter().any(|name| self.claims_words(&name.folded))
     }
 
-    /// Whether the name in text that ends with the phrase at `start..end` is one of this rule.
-    pub fn claims_text(&self, text: &str, start: usize, end: usize) -> bool {
-        let from = name_start(text.as_bytes(), start);
-        self.claims_words(&Folded::of(text.get(from..end).unwrap_or_default()))
-    }
-
-    fn claims_words(&self, words: &Folded) -> bool {
+    /// Whether a name of these words is one of this rule.
+    pub fn claims_words(&self, words: &Folded) -> bool {
         self.squashed.iter().any(|phrase| words.end_with(phrase))
             && !self.unless.iter().any(|phrase| words.end_with(phrase))
     }
+}
+
+/// The words of the name in a text that ends with the phrase at `start..end`.
+pub(super) fn name_words(text: &str, start: usize, end: usize) -> Folded {
+    let from = name_start(text.as_bytes(), start);
+    Folded::of(text.get(from..end).unwrap_or_default())
 }
 
 /// Whether `value` is a secret for a rule that its name has chosen.

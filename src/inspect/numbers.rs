@@ -105,6 +105,9 @@ impl Numbers {
         around: &mut Surroundings<'_, '_>,
         found: &mut Vec<Found>,
     ) -> usize {
+        if let Some(end) = loose::list_end(bytes, lead) {
+            return end;
+        }
         let Some(run) = loose::run(bytes, lead) else { return lead };
         self.shapes.at(&run.digits, 0, |template, end| {
             let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == run.digits.len()) else {
