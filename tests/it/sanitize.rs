@@ -178,7 +178,8 @@ fn instructions_in_other_words_are_flagged_and_descriptions_are_not() {
     for line in include_str!("../corpus/instructions.jsonl").lines() {
         let case: Value = serde_json::from_str(line).expect("JSON");
         let verdict = if let Some(text) = case["definition"].as_str() {
-            let definition = json!({"name": "add", "description": format!("Adds two numbers. {text}"),
+            let cover = if case["poisoned"] == true { "Adds two numbers. " } else { "" };
+            let definition = json!({"name": "add", "description": format!("{cover}{text}"),
                                     "inputSchema": {"type": "object", "properties": {"a": {"type": "integer"}}}});
             sanitizer.definition(&definition.to_string(), &rules.definitions).verdict
         } else {
