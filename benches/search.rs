@@ -3,6 +3,9 @@
 //! `-- --records N` for another size, `-- --folder DIR` to keep the log (a folder that has one is used as it is).
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -74,13 +77,14 @@ fn draft(log: &Log, n: u64, call: Uuid) -> Draft {
     let actor = format!("user-{}", dice(n, 1) % 2000);
     let server = ["crm", "mail", "github", "k8s", "billing", "files"][dice(n, 2) % 6];
     let tool = format!("{server}_tool_{}", dice(n, 3) % 12);
-    let denied = dice(n, 4) % 16 == 0;
+    let denied = dice(n, 4).is_multiple_of(16);
     let text: Vec<&str> = (0..22).map(|at| WORDS[dice(n, 100 + at) % WORDS.len()]).collect();
     let body =
         log.captured(Role::Request, (&actor, server), &json!({"text": text.join(" ")}).to_string(), None);
-    let findings = if dice(n, 5) % 10 == 0 {
+    let kind = ["EMAIL_ADDRESS", "IBAN", "PHONE_NUMBER"][dice(n, 7) % 3];
+    let findings = if dice(n, 5).is_multiple_of(10) {
         json!([{"commitment": format!("{:016x}", dice(n, 6)), "count": 1, "operator": "mask", "pointer": "/text",
-            "type": ["EMAIL_ADDRESS", "IBAN", "PHONE_NUMBER"][dice(n, 7) % 3]}])
+            "type": kind}])
     } else {
         json!([])
     };
@@ -111,7 +115,7 @@ fn draft(log: &Log, n: u64, call: Uuid) -> Draft {
 async fn call(log: &Log, n: u64) -> u64 {
     let call = Uuid::now_v7();
     let receipt = log.append(draft(log, n, call)).await.unwrap();
-    if dice(n, 4) % 16 == 0 {
+    if dice(n, 4).is_multiple_of(16) {
         return 1;
     }
     let status = ["ok", "ok", "ok", "ok", "ok", "ok", "tool_error", "timeout"][dice(n, 11) % 8];

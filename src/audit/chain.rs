@@ -28,6 +28,11 @@ pub(super) fn hash(parts: &[&[u8]]) -> Leaf {
     out
 }
 
+/// SHA-256 of bytes that are no record.
+pub fn sha256(bytes: &[u8]) -> Leaf {
+    hash(&[bytes])
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });

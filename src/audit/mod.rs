@@ -26,7 +26,7 @@ pub mod witness;
 mod writer;
 
 pub use against::Trust;
-pub use chain::{Leaf, Root, hex, leaf, parse_hex};
+pub use chain::{Leaf, Root, hex, leaf, parse_hex, sha256};
 pub use config::{Config, Receipts};
 pub use log::{Log, Status, Unrecorded};
 pub use orders::{Order, Refused};

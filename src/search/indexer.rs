@@ -48,22 +48,25 @@ fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
     let mut feed: Option<Feed> = None;
     let mut failing = false;
     loop {
-        let done = turn((folder, texts), &mut feed, stopped);
-        if let Err(why) = &done
-            && !std::mem::replace(&mut failing, true)
-        {
-            tracing::error!("the index of the log stands still, searches show how far it is behind: {why}");
-        }
-        let pause = if done.is_ok() {
-            failing = false;
-            EVERY
-        } else {
-            // What is open may be what fails.
-            feed = None;
-            RETRY
+        let done = guarded((folder, texts), &mut feed, stopped);
+        let pause = match done {
+            Ok(()) => {
+                failing = false;
+                EVERY
+            }
+            Err(why) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(
+                        "the index of the log stands still, searches show how far it is behind: {why}"
+                    );
+                }
+                // What is open may be what fails.
+                feed = None;
+                RETRY
+            }
         };
         if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            if let Err(why) = turn((folder, texts), &mut feed, stopped) {
+            if let Err(why) = guarded((folder, texts), &mut feed, stopped) {
                 tracing::warn!(
                     "the index does not have the last records yet, the next start takes them in: {why}"
                 );
@@ -71,6 +74,23 @@ fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
             return;
         }
     }
+}
+
+/// A turn whose panic is an error: files of the index that somebody changed may make the library panic. A damaged index
+/// is taken away, so that the next turn makes it anew.
+fn guarded(
+    (folder, texts): (&Path, bool),
+    feed: &mut Option<Feed>,
+    stopped: &Receiver<()>,
+) -> Result<(), Error> {
+    let turned =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turn((folder, texts), feed, stopped)));
+    let done = turned.unwrap_or(Err(Error::Damaged));
+    if let Err(Error::Damaged | Error::Index(tantivy::TantivyError::DataCorruption(_))) = &done {
+        *feed = None;
+        fresh(folder)?;
+    }
+    done
 }
 
 /// Does what there is to do now.

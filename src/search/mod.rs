@@ -87,6 +87,9 @@ pub enum Error {
     /// There is no index.
     #[error("there is no index: run `sealgate audit index rebuild`, or use mode `scan`")]
     Missing,
+    /// The files of the index are not what was written.
+    #[error("the files of the index are damaged: it is made anew")]
+    Damaged,
     /// The index holds no texts.
     #[error("the index holds no words of what was said (`search.texts`): use mode `scan`")]
     NoTexts,

@@ -226,6 +226,26 @@ impl Searcher {
         Ok(Query::parse(q, self.clock.now_us())?)
     }
 
+    /// The query for a period, as it is understood now.
+    ///
+    /// # Errors
+    /// A time cannot be read.
+    pub fn period(&self, from: &str, to: &str) -> Result<Query, Error> {
+        understood(("", &Some(from.to_owned()), &Some(to.to_owned())), self.clock.now_us())
+    }
+
+    /// The number of the first record that a query asks for, of those with numbers below `snapshot`.
+    ///
+    /// # Errors
+    /// Log or index cannot be read.
+    pub fn first(&self, query: &Query, mode: Mode, snapshot: u64) -> Result<Option<u64>, Error> {
+        let order = Order::Oldest;
+        let wanted =
+            Wanted { node: &query.node, snapshot, order, before: None, after: None, limit: 1, counts: &[] };
+        let view = self.look(mode)?;
+        self.with_source(|source| Ok(gather(view.as_ref(), source, &wanted)?.seqs.first().copied()))
+    }
+
     /// Records that an answer looks at now: all with smaller numbers.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod erasure;
 mod export;
 mod forgery;
 mod language;
+mod report;
 
 use corpus::{Corpus, Said};
 use sealgate::clock::Clock;

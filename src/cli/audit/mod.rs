@@ -7,6 +7,7 @@ mod keys;
 mod order;
 mod prove;
 mod read;
+mod report;
 mod search;
 mod verify;
 mod witness;
@@ -53,6 +54,8 @@ pub(super) enum Verb {
     Hold(order::Hold),
     /// Erase payloads: their keys and ciphertexts. Records and proofs stay. Two approvers.
     Erase(order::Erase),
+    /// Write what the log shows for the controls of a standard: a signed page, with integrity and coverage. Or check one.
+    Report(report::Options),
     /// Write evidence that anybody can check offline: records, proofs, checkpoint, verifier.
     Bundle(bundle::Options),
 }
@@ -74,6 +77,7 @@ pub(super) fn run(verb: &Verb) -> Done {
         Verb::Witness(verb) => witness::run(verb),
         Verb::Hold(verb) => order::hold(verb),
         Verb::Erase(options) => order::erase(options),
+        Verb::Report(options) => report::run(options),
         Verb::Bundle(options) => bundle::run(options),
     }
 }

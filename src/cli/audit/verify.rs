@@ -61,7 +61,7 @@ pub(super) fn run(options: &Options) -> Done {
 }
 
 /// Keys as they were typed: each a key, or a file of keys.
-fn vkeys(given: &[String]) -> Result<Vec<Verifier>, Failure> {
+pub(super) fn vkeys(given: &[String]) -> Result<Vec<Verifier>, Failure> {
     let mut known = Vec::new();
     for text in given {
         let path = Path::new(text);

@@ -1,49 +1,44 @@
 //! A tree of ours as a query of the index, built by hand: the parser of the library answers some negations with
 //! nothing.
 
-use super::super::Error;
 use super::super::field::Field;
 use super::super::query::{Node, Said, Test};
 use super::complement::Complement;
+use super::like::LikeQuery;
 use super::schema::Columns;
 use std::ops::Bound;
 use tantivy::Term;
-use tantivy::query::{
-    AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, RegexQuery, TermQuery,
-};
+use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
 /// The query for a node.
-pub(super) fn compile(columns: &Columns, node: &Node) -> Result<Box<dyn Query>, Error> {
-    Ok(match node {
+pub(super) fn compile(columns: &Columns, node: &Node) -> Box<dyn Query> {
+    match node {
         Node::All(nodes) if nodes.is_empty() => Box::new(AllQuery),
-        Node::All(nodes) => clauses(columns, nodes, Occur::Must)?,
+        Node::All(nodes) => clauses(columns, nodes, Occur::Must),
         Node::Any(nodes) if nodes.is_empty() => Box::new(EmptyQuery),
-        Node::Any(nodes) => clauses(columns, nodes, Occur::Should)?,
-        Node::Not(node) => Box::new(Complement(compile(columns, node)?)),
-        Node::Is(field, test) => is(columns, *field, test)?,
+        Node::Any(nodes) => clauses(columns, nodes, Occur::Should),
+        Node::Not(node) => Box::new(Complement(compile(columns, node))),
+        Node::Is(field, test) => is(columns, *field, test),
         Node::Said(Said::Phrase(words)) => phrase(columns, words),
-        Node::Said(Said::Prefix(prefix)) => {
-            Box::new(RegexQuery::from_pattern(&pattern(&format!("{prefix}*")), columns.said)?)
-        }
-    })
+        Node::Said(Said::Prefix(prefix)) => Box::new(LikeQuery::new(columns.said, &format!("{prefix}*"))),
+    }
 }
 
-fn clauses(columns: &Columns, nodes: &[Node], occur: Occur) -> Result<Box<dyn Query>, Error> {
-    let clauses = nodes.iter().map(|node| Ok((occur, compile(columns, node)?)));
-    Ok(Box::new(BooleanQuery::new(clauses.collect::<Result<_, Error>>()?)))
+fn clauses(columns: &Columns, nodes: &[Node], occur: Occur) -> Box<dyn Query> {
+    Box::new(BooleanQuery::new(nodes.iter().map(|node| (occur, compile(columns, node))).collect()))
 }
 
-fn is(columns: &Columns, field: Field, test: &Test) -> Result<Box<dyn Query>, Error> {
+fn is(columns: &Columns, field: Field, test: &Test) -> Box<dyn Query> {
     let column = columns.of(field);
-    Ok(match test {
+    match test {
         Test::Exists | Test::Within { from: None, to: None } => has(columns, field.name()),
         Test::Equals(_) | Test::Like(_) if field.values().is_numeric() => Box::new(EmptyQuery),
         Test::Equals(value) => {
             let term = Term::from_field_text(column, value);
             Box::new(TermQuery::new(term, IndexRecordOption::Basic))
         }
-        Test::Like(form) => Box::new(RegexQuery::from_pattern(&pattern(form), column)?),
+        Test::Like(form) => Box::new(LikeQuery::new(column, form)),
         Test::Within { .. } if !field.values().is_numeric() => Box::new(EmptyQuery),
         Test::Within { from: Some(from), to: Some(to) } if from >= to => Box::new(EmptyQuery),
         Test::Within { from, to } => {
@@ -52,7 +47,7 @@ fn is(columns: &Columns, field: Field, test: &Test) -> Result<Box<dyn Query>, Er
             let high = to.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
             Box::new(RangeQuery::new(low, high))
         }
-    })
+    }
 }
 
 /// Records that have a field.
@@ -67,17 +62,4 @@ fn phrase(columns: &Columns, words: &[String]) -> Box<dyn Query> {
         Err(terms) if terms.is_empty() => Box::new(EmptyQuery),
         Err(terms) => Box::new(PhraseQuery::new(terms)),
     }
-}
-
-/// A form with `*` as a regular expression over the whole value.
-fn pattern(form: &str) -> String {
-    let mut out = String::from("(?s)");
-    for c in form.chars() {
-        match c {
-            '*' => out.push_str(".*"),
-            c if c.is_ascii_punctuation() => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out
 }

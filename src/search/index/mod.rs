@@ -4,6 +4,7 @@ mod compile;
 mod complement;
 mod feed;
 mod gather;
+mod like;
 mod purge;
 mod schema;
 
@@ -186,7 +187,7 @@ impl View {
         if wanted.node.asks_for_texts() && !self.texts {
             return Err(Error::NoTexts);
         }
-        let query = compile::compile(&self.columns, wanted.node)?;
+        let query = compile::compile(&self.columns, wanted.node);
         let gathered = self.searcher.search(&*query, &Gather::new(wanted))?;
         if gathered.tallies.iter().any(super::tally::Tally::is_full) {
             return Err(Error::TooMany);

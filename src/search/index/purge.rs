@@ -87,7 +87,7 @@ impl Feed {
         let before_it = Node::Is(Field::Seq, Test::Within { from: None, to: i64::try_from(before).ok() });
         let node = Node::all(vec![node.clone(), before_it]);
         let seqs = self.seqs(&node, before)?;
-        let query = self.with_payload(&node)?;
+        let query = self.with_payload(&node);
         self.writer()?.delete_query(query)?;
         for seq in seqs {
             let found = self.source.one(seq, if all { Texts::Without } else { Texts::With })?;
@@ -96,17 +96,17 @@ impl Feed {
         Ok(())
     }
 
-    fn with_payload(&self, node: &Node) -> Result<Box<dyn Query>, Error> {
+    fn with_payload(&self, node: &Node) -> Box<dyn Query> {
         let clauses =
-            vec![(Occur::Must, compile(&self.columns, node)?), (Occur::Must, has(&self.columns, PAYLOAD))];
-        Ok(Box::new(BooleanQuery::new(clauses)))
+            vec![(Occur::Must, compile(&self.columns, node)), (Occur::Must, has(&self.columns, PAYLOAD))];
+        Box::new(BooleanQuery::new(clauses))
     }
 
     /// Numbers of the selected records whose payloads were taken in.
     fn seqs(&mut self, node: &Node, before: u64) -> Result<Vec<u64>, Error> {
         let reader = self.writer()?.index().reader()?;
         let searcher = reader.searcher();
-        let query = self.with_payload(node)?;
+        let query = self.with_payload(node);
         let (mut seqs, mut after) = (Vec::new(), None);
         loop {
             let wanted = Wanted {
