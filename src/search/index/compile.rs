@@ -21,7 +21,9 @@ pub(super) fn compile(columns: &Columns, node: &Node) -> Box<dyn Query> {
         Node::Not(node) => Box::new(Complement(compile(columns, node))),
         Node::Is(field, test) => is(columns, *field, test),
         Node::Said(Said::Phrase(words)) => phrase(columns, words),
-        Node::Said(Said::Prefix(prefix)) => Box::new(LikeQuery::new(columns.said, &format!("{prefix}*"))),
+        Node::Said(Said::Prefix(prefix)) => {
+            Box::new(LikeQuery { field: columns.said, form: format!("{prefix}*") })
+        }
     }
 }
 
@@ -38,7 +40,7 @@ fn is(columns: &Columns, field: Field, test: &Test) -> Box<dyn Query> {
             let term = Term::from_field_text(column, value);
             Box::new(TermQuery::new(term, IndexRecordOption::Basic))
         }
-        Test::Like(form) => Box::new(LikeQuery::new(column, form)),
+        Test::Like(form) => Box::new(LikeQuery { field: column, form: form.clone() }),
         Test::Within { .. } if !field.values().is_numeric() => Box::new(EmptyQuery),
         Test::Within { from: Some(from), to: Some(to) } if from >= to => Box::new(EmptyQuery),
         Test::Within { from, to } => {

@@ -169,7 +169,7 @@ impl Said {
 }
 
 /// Whether a value has a form: pieces in their order, the first at its beginning, the last at its end.
-fn like(pattern: &str, value: &str) -> bool {
+pub(super) fn like(pattern: &str, value: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(first) = pieces.next() else { return false };
     let Some(mut rest) = value.strip_prefix(first) else { return false };
