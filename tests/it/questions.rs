@@ -139,7 +139,8 @@ async fn a_state_is_good_for_its_request_and_principal_only() {
     let good = retry("ask_form", &first, answer);
     let mut altered = good.clone();
     let state = good["requestState"].as_str().unwrap();
-    altered["requestState"] = json!(format!("{}A", &state[..state.len() - 1]));
+    let other = if state.starts_with('A') { 'B' } else { 'A' };
+    altered["requestState"] = json!(format!("{other}{}", &state[1..]));
     let mut other_arguments = good.clone();
     other_arguments["arguments"] = json!({"n": 2});
     let mut other_tool = good.clone();
