@@ -103,11 +103,17 @@ pub(super) fn assemble(mut makings: Makings, generation: u64, names: Names) -> R
         own.map_err(|e| vec![problem(&config.data_dir, e, "see the section `sanitize` of the server")])?;
     let keeper = Keeper::new(config, &inspector, &sanitizer, (book, Clock::system().now_us()));
     let enabled: Vec<_> = config.mcp_servers.iter().filter(|(_, server)| !server.disabled).collect();
-    let sources = enabled.iter().map(|(id, _)| {
+    let sources = enabled.iter().map(|(id, server)| {
         let known = makings.known.get(id.as_str()).cloned().unwrap_or_default();
         let instructions = known.listing.as_ref().and_then(|listing| listing.instructions.as_deref());
         let silenced = keeper.silences(id.as_str(), instructions);
-        Source { server: id.as_str().to_owned(), listing: known.listing, down: known.down, silenced }
+        Source {
+            server: id.as_str().to_owned(),
+            listing: known.listing,
+            down: known.down,
+            silenced,
+            extensions: server.extension_methods.clone(),
+        }
     });
     let catalog = Catalog::build(sources.collect(), &keeper);
     let Kept { book, notes: told, held } = keeper.kept();

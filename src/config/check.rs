@@ -11,6 +11,7 @@ use super::decode::Decoder;
 use super::sections::File;
 use super::server::{ServerEntry, ServerId, Transport, Type, Wire};
 use super::tree::{Node, Sources};
+use crate::mcp::Extension;
 use crate::telemetry::Protocol;
 
 /// Headers that the protocol sets itself.
@@ -210,6 +211,12 @@ impl<'a> Checker<'a> {
             for pointer in settings.arguments.keys().filter(|pointer| !pointer.starts_with('/')) {
                 let path = ["mcpServers", id, "tools", tool, "arguments", pointer];
                 self.wrong(&path, "not a JSON pointer", "begin with `/`: `/url`, `/files/*/path`");
+            }
+        }
+        for (at, name) in entry.extension_methods.iter().enumerate() {
+            if let Err(why) = Extension::declare(name) {
+                let path = ["mcpServers", id, "extensionMethods", &at.to_string()];
+                self.wrong(&path, format!("`{name}` cannot be let through"), why.to_string());
             }
         }
         let transport = self.transport(id, entry);

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::tls::BackendTls;
 use crate::inspect::sanitize::{self, Semantic};
+use crate::mcp::Extension;
 use crate::secret::Secret;
 use crate::tls::ClientTls;
 
@@ -174,6 +175,9 @@ pub(super) struct ServerEntry {
     /// What we say about its tools, by the backend's own name of the tool.
     #[schemars(with = "std::collections::BTreeMap<String, ToolSettings>")]
     pub(super) tools: IndexMap<String, ToolSettings>,
+    /// Methods of extensions that the gateway does not know and lets through to this server, each judged as
+    /// `CallExtension`; others are refused.
+    pub(super) extension_methods: Vec<String>,
     /// Over the common section `sanitize`.
     pub(super) sanitize: sanitize::Config,
 }
@@ -223,6 +227,7 @@ impl Default for ServerEntry {
             groups: Vec::new(),
             disabled: false,
             tools: IndexMap::new(),
+            extension_methods: Vec::new(),
             sanitize: sanitize::Config::default(),
         }
     }
@@ -319,6 +324,8 @@ pub struct Server {
     pub disabled: bool,
     /// What we say about its tools, by the backend's own name of the tool.
     pub tools: IndexMap<String, ToolSettings>,
+    /// Methods of extensions that are let through.
+    pub extension_methods: Vec<Extension>,
     /// Over the common section `sanitize`.
     pub sanitize: sanitize::Config,
 }
@@ -341,6 +348,11 @@ impl ServerEntry {
             groups: self.groups,
             disabled: self.disabled,
             tools: self.tools,
+            extension_methods: self
+                .extension_methods
+                .iter()
+                .filter_map(|name| Extension::declare(name).ok())
+                .collect(),
             sanitize: self.sanitize,
         }
     }

@@ -220,9 +220,10 @@ impl Waiting {
             Refusal::Unhonoured("approval")
         };
         let (kind, name) = match &self.target {
-            Target::Tool(name) => ("tool", name),
-            Target::Prompt(name) => ("prompt", name),
-            Target::Resource { uri, .. } => ("resource", uri),
+            Target::Tool(name) => ("tool", name.as_str()),
+            Target::Prompt(name) => ("prompt", name.as_str()),
+            Target::Resource { uri, .. } => ("resource", uri.as_str()),
+            Target::Extension { method, .. } => ("extension", method.as_str()),
         };
         let ttl = self.wanted.approval_ttl.and_then(|ttl| i64::try_from(ttl.as_micros()).ok());
         let request = Request {
@@ -278,6 +279,7 @@ fn item(target: &Target) -> Item<'_> {
         Target::Tool(tool) => Item::Tool(tool),
         Target::Prompt(prompt) => Item::Prompt(prompt),
         Target::Resource { server, uri } => Item::Resource { server, uri },
+        Target::Extension { server, .. } => Item::Server(server),
     }
 }
 
@@ -313,6 +315,7 @@ fn named(passed: &Passed) -> String {
         Target::Tool(name) | Target::Prompt(name) => name.clone(),
         // All resources of a server share a bucket: their URIs are without number.
         Target::Resource { server, .. } => server.clone(),
+        Target::Extension { server, method } => format!("{server} {}", method.as_str()),
     }
 }
 
@@ -327,6 +330,7 @@ fn notice(caller: &Caller, judgement: &Judgement, receivers: BTreeSet<String>) -
             Target::Tool(name) | Target::Prompt(name) => (found.server.clone(), name.clone()),
             // A URI may say more than a name.
             Target::Resource { server, .. } => (server.clone(), String::new()),
+            Target::Extension { server, method } => (server.clone(), method.as_str().to_owned()),
         },
         None => (String::new(), String::new()),
     };

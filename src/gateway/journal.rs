@@ -196,6 +196,8 @@ fn mcp<'a>(rules: &'a Rules, judgement: &'a Judgement) -> Mcp<'a> {
             let name = match &found.target {
                 Target::Tool(name) | Target::Prompt(name) => name.as_str(),
                 Target::Resource { uri, .. } => uri.as_str(),
+                // The method says it all.
+                Target::Extension { .. } => "",
             };
             (found.server.as_str(), bounded(rules, name))
         }

@@ -260,6 +260,7 @@ fn asked<'a>(
             Asked::SubscribeResource { server, uri }
         }
         Target::Resource { server, uri } => Asked::ReadResource { server, uri },
+        Target::Extension { server, method } => Asked::CallExtension { server, method: method.as_str() },
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) fn answer(cursors: &CursorKey, rules: &Rules, caller: &Caller, call: 
         | Method::Complete
         | Method::TasksGet
         | Method::TasksUpdate
-        | Method::TasksCancel => Err(Refusal::Internal),
+        | Method::TasksCancel
+        | Method::Extension(_) => Err(Refusal::Internal),
     }
 }
 

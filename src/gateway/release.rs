@@ -25,6 +25,7 @@ impl Owed {
             Some(Target::Tool(tool)) => Item::Tool(tool),
             Some(Target::Prompt(prompt)) => Item::Prompt(prompt),
             Some(Target::Resource { server, uri }) => Item::Resource { server, uri },
+            Some(Target::Extension { server, .. }) => Item::Server(server),
             None => return Err(Refusal::Internal),
         };
         let mut kinds: Vec<&str> = result.findings().iter().map(|f| f.kind).collect();

@@ -249,7 +249,7 @@ impl Running {
         let entry = match &facts.target {
             Some(Target::Tool(name)) => catalog.tools.get(name),
             Some(Target::Prompt(name)) => catalog.prompts.get(name),
-            Some(Target::Resource { .. }) | None => None,
+            Some(Target::Resource { .. } | Target::Extension { .. }) | None => None,
         };
         let route = Route { server: Some(&facts.server), tool: entry.map(|entry| entry.own.as_str()) };
         let filtered = self

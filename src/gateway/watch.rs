@@ -63,7 +63,7 @@ fn named(judgement: &Judgement) -> Option<(&'static str, &str)> {
     match &judgement.found.as_ref()?.target {
         Target::Tool(tool) => Some((semconv::GEN_AI_TOOL_NAME, tool)),
         Target::Prompt(prompt) => Some((semconv::GEN_AI_PROMPT_NAME, prompt)),
-        Target::Resource { .. } => None,
+        Target::Resource { .. } | Target::Extension { .. } => None,
     }
 }
 

@@ -1,6 +1,6 @@
-//! The closed table of methods: a name that is not here is refused, never forwarded.
+//! The closed table of methods: a name that is neither here nor configured is refused, never forwarded.
 
-use super::Era;
+use super::{Era, Extension};
 
 /// Who answers a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +52,12 @@ pub enum Method {
     TasksUpdate,
     /// `tasks/cancel` (the same)
     TasksCancel,
+    /// A method that the configuration lets through to some server.
+    Extension(Extension),
 }
 
 impl Method {
-    /// All methods.
+    /// All methods of the protocol.
     pub const ALL: [Self; 18] = [
         Self::Initialize,
         Self::Discover,
@@ -98,12 +100,15 @@ impl Method {
             Self::TasksGet => "tasks/get",
             Self::TasksUpdate => "tasks/update",
             Self::TasksCancel => "tasks/cancel",
+            Self::Extension(extension) => extension.as_str(),
         }
     }
 
     /// The method of that name in that era, or `None`: then the request is refused.
     pub fn parse(name: &str, era: Era) -> Option<Self> {
-        let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
+        let Some(method) = Self::ALL.into_iter().find(|method| method.as_str() == name) else {
+            return Extension::known(name).map(Self::Extension);
+        };
         let missing = match era {
             Era::Modern => matches!(
                 method,
@@ -124,7 +129,8 @@ impl Method {
             | Self::Subscribe
             | Self::TasksGet
             | Self::TasksUpdate
-            | Self::TasksCancel => Kind::Forwarded,
+            | Self::TasksCancel
+            | Self::Extension(_) => Kind::Forwarded,
             Self::Ping => Kind::Liveness,
             Self::Initialize
             | Self::Discover

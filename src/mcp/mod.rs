@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod edition;
+mod extension;
 mod headers;
 mod message;
 mod method;
@@ -14,6 +15,7 @@ mod tests;
 pub use ask::{Abilities, Ask};
 pub use check::{JsonError, JsonLimits, check};
 pub use edition::{Edition, Era};
+pub use extension::{BadExtension, Extension};
 pub use headers::{decode_header_value, encode_header_value};
 pub use message::{Id, Message, MessageError, Outcome, quote};
 pub use method::{Kind, Method};

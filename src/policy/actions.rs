@@ -23,6 +23,9 @@ pub(super) const APPROVE_CALL: &str = "ApproveCall";
 /// Following a task that a tool started.
 pub(super) const FOLLOW_TASK: &str = "FollowTask";
 
+/// Calling a method of an extension.
+pub(super) const CALL_EXTENSION: &str = "CallExtension";
+
 /// The action group of one server's tools.
 pub(super) fn group_of(server: &str) -> String {
     format!("{server}_*")

@@ -117,7 +117,8 @@ impl Policies {
             Item::Tool(name) => &self.world.tools.get(name)?.result,
             Item::Prompt(name) => &self.world.prompts.get(name)?.result,
             Item::Resource { server, .. } => &self.world.servers.get(server)?.result,
-            Item::Template { .. } | Item::Server(_) => return None,
+            Item::Server(id) => &self.world.servers.get(id)?.extension.result,
+            Item::Template { .. } => return None,
         };
         deed.slice.always.as_ref()
     }
@@ -154,6 +155,14 @@ impl Policies {
                 }
                 Item::Tool(_) | Item::Server(_) => Err(Fault::Unknown),
             },
+            Asked::CallExtension { server, method } => {
+                let server = self.world.servers.get(server).ok_or(Fault::Unknown)?;
+                let deed = &server.extension.call;
+                let mut case = self.lasting(known, deed, (&server.uid, &server.entities), question)?;
+                case.context.push(("method".to_owned(), text(method)));
+                case.context.push(("findings".to_owned(), texts(question.findings.iter().copied())));
+                Ok(case)
+            }
             Asked::ReturnResult { what, bytes, is_error } => {
                 let mut case = self.about(known, question, what, Side::Result)?;
                 case.context.push(("bytes".to_owned(), long(bytes)));
@@ -191,7 +200,12 @@ impl Policies {
             }
             Item::Resource { server, uri } => self
                 .resource(known, question, (server, uri), |server| side.of(&server.result, &server.approve)),
-            Item::Template { .. } | Item::Server(_) => Err(Fault::Unknown),
+            Item::Server(id) => {
+                let server = self.world.servers.get(id).ok_or(Fault::Unknown)?;
+                let deed = side.of(&server.extension.result, &server.extension.approve);
+                Ok(self.lasting(known, deed, (&server.uid, &server.entities), question)?)
+            }
+            Item::Template { .. } => Err(Fault::Unknown),
         }
     }
 

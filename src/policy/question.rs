@@ -80,6 +80,13 @@ pub enum Asked<'a> {
         /// Name and value of each argument.
         args: &'a [(&'a str, &'a str)],
     },
+    /// Call a method of an extension that is let through to a server.
+    CallExtension {
+        /// The server's id.
+        server: &'a str,
+        /// The method.
+        method: &'a str,
+    },
     /// Complete an argument of a prompt, a resource or a resource template.
     Complete {
         /// Of what.

@@ -166,6 +166,12 @@ pub struct Row {
     /// The resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
+    /// A server whose method `method` of an extension is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// The method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
     /// A prompt to get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
@@ -250,7 +256,7 @@ pub enum RowError {
     Nobody(String),
     /// It asks nothing.
     #[error(
-        "it asks nothing: name a `tool`, `follow`, `server` with `ask`, `read`, `subscribe`, `prompt`, `complete`, `result_of`, `admin`, `approve`, `list` or `list_server`"
+        "it asks nothing: name a `tool`, `follow`, `server` with `ask`, `read`, `subscribe`, `extension` with `method`, `prompt`, `complete`, `result_of`, `admin`, `approve`, `list` or `list_server`"
     )]
     Nothing,
     /// There is no such action.
@@ -329,6 +335,9 @@ impl Row {
             Self { follow: Some(tool), .. } => Asked::FollowTask { tool },
             Self { read: Some(server), .. } => Asked::ReadResource { server, uri },
             Self { subscribe: Some(server), .. } => Asked::SubscribeResource { server, uri },
+            Self { extension: Some(server), .. } => {
+                Asked::CallExtension { server, method: self.method.as_deref().unwrap_or_default() }
+            }
             Self { prompt: Some(prompt), .. } => Asked::GetPrompt { prompt, args: &[] },
             Self { complete: Some(prompt), .. } => Asked::Complete { of: Item::Prompt(prompt) },
             Self { result_of: Some(tool), .. } => {

@@ -7,7 +7,7 @@ use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::{Entities, Entity, EntityAttrEvaluationError, EntityTypeName, EntityUid, Schema};
 
 use super::actions::{
-    APPROVE_CALL, COMPLETE, DISCOVER, FOLLOW_TASK, GET_PROMPT, READ_RESOURCE, RETURN_RESULT,
+    APPROVE_CALL, CALL_EXTENSION, COMPLETE, DISCOVER, FOLLOW_TASK, GET_PROMPT, READ_RESOURCE, RETURN_RESULT,
     SUBSCRIBE_RESOURCE, Types,
 };
 use super::asking::ServerAsk;
@@ -95,6 +95,8 @@ pub(super) struct Server {
     pub(super) ancestors: BTreeSet<EntityUid>,
     pub(super) entities: Vec<Entity>,
     pub(super) see: Deed,
+    /// Methods of extensions: done to the server itself.
+    pub(super) extension: Extended,
     pub(super) read: Deed,
     pub(super) subscribe: Deed,
     pub(super) complete: Deed,
@@ -103,6 +105,14 @@ pub(super) struct Server {
     pub(super) approve: Deed,
     /// What the server may ask of agents.
     pub(super) asks: HashMap<ServerAsk, Deed>,
+}
+
+/// What can be done with methods of extensions.
+#[derive(Debug)]
+pub(super) struct Extended {
+    pub(super) call: Deed,
+    pub(super) result: Deed,
+    pub(super) approve: Deed,
 }
 
 impl World {
@@ -201,6 +211,12 @@ impl Builder<'_> {
         let mut entities = vec![entity];
         let itself = Thing { kind: &self.types.server, uid: Some(&uid), ancestors: &ancestors };
         let see = self.deed(DISCOVER, &itself, &mut entities)?;
+        let extension = Extended {
+            call: self.deed(CALL_EXTENSION, &itself, &mut entities)?,
+            // Their actions join the entities below.
+            result: self.deed(RETURN_RESULT, &itself, &mut Vec::new())?,
+            approve: self.deed(APPROVE_CALL, &itself, &mut Vec::new())?,
+        };
         let resource = Thing { kind: &self.types.resource, uid: None, ancestors: &inside };
         let mut asks = HashMap::new();
         for ask in ServerAsk::ALL {
@@ -214,6 +230,7 @@ impl Builder<'_> {
         Ok(Server {
             asks,
             see,
+            extension,
             read: self.deed(READ_RESOURCE, &resource, &mut entities)?,
             subscribe: self.deed(SUBSCRIBE_RESOURCE, &resource, &mut entities)?,
             complete: self.deed(COMPLETE, &resource, &mut entities)?,

@@ -1,7 +1,7 @@
 //! All that all backends offer, under the names that agents see.
 
 use super::{Held, exposed_name, exposed_uri};
-use crate::mcp::{Edit, Object, ParamHeaders, quote};
+use crate::mcp::{Edit, Extension, Object, ParamHeaders, quote};
 use crate::upstream::Listing;
 use indexmap::IndexMap;
 use std::borrow::Cow;
@@ -19,6 +19,8 @@ pub struct Source {
     pub down: Option<String>,
     /// What it tells models of itself must not be passed on.
     pub silenced: bool,
+    /// Methods of extensions that are let through to it.
+    pub extensions: Vec<Extension>,
 }
 
 /// A listed tool, prompt, resource or template.

@@ -1,7 +1,8 @@
 //! From what an agent names to the backend that owns it: by the catalog's map, never by guessing.
 
+use super::catalog::Source;
 use super::{Catalog, Held, split_uri};
-use crate::mcp::{Method, Object, ParamHeaders, quote};
+use crate::mcp::{Extension, Method, Object, ParamHeaders, quote};
 use std::sync::Arc;
 
 /// Which endpoint was called.
@@ -36,6 +37,13 @@ pub enum Target {
         server: String,
         /// The server's own URI.
         uri: String,
+    },
+    /// A method that is let through to a server.
+    Extension {
+        /// The server's id.
+        server: String,
+        /// The method.
+        method: Extension,
     },
 }
 
@@ -80,6 +88,7 @@ impl Catalog {
                 Some(uri) => self.by_uri(front, &uri, "uri", quote),
             },
             Method::Complete => self.by_reference(front, params),
+            Method::Extension(method) => self.by_extension(front, method),
             _ => Resolved::Unknown,
         }
     }
@@ -133,6 +142,29 @@ impl Catalog {
             mirrored: entry.mirrored.clone(),
             held: entry.held,
         })
+    }
+
+    /// The one server that a method of an extension is let through to.
+    fn by_extension(&self, front: &Front, method: Extension) -> Resolved {
+        let at_front = |source: &&Source| match front {
+            Front::All => true,
+            Front::Server(id) => source.server == *id,
+        };
+        let mut all = self.sources.iter().filter(at_front).filter(|s| s.extensions.contains(&method));
+        match (all.next(), all.next()) {
+            (Some(source), None) => Resolved::Found(Found {
+                server: source.server.clone(),
+                target: Target::Extension { server: source.server.clone(), method },
+                own: method.as_str().to_owned(),
+                rewrite: None,
+                mirrored: None,
+                held: None,
+            }),
+            (Some(_), Some(_)) => Resolved::Malformed(
+                "several servers have this method: ask one of them at `/servers/{id}/mcp`",
+            ),
+            (None, _) => Resolved::Unknown,
+        }
     }
 
     fn by_uri(

@@ -29,6 +29,7 @@ fn catalog(parts: &[(&str, &[&str])]) -> Catalog {
             listing: Some(listing(tools)),
             down: None,
             silenced: false,
+            extensions: Vec::new(),
         })
         .collect();
     Catalog::build(sources, &Open)

@@ -71,7 +71,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("upstream", &["audit", "inspect", "mcp", "policy", "tls"]),
     ("stdio", &["http", "mcp", "secret", "tls", "upstream"]),
     ("policy", &["identity"]),
-    ("config", &["audit", "inspect", "policy", "search", "secret", "telemetry", "tls"]),
+    ("config", &["audit", "inspect", "mcp", "policy", "search", "secret", "telemetry", "tls"]),
     ("telemetry", &["audit", "secret"]),
     ("approval", &["clock", "identity"]),
     ("identity", &["clock", "secret"]),

@@ -28,6 +28,7 @@ mod config_watch;
 mod conformance;
 mod crash;
 mod definitions;
+mod extensions;
 mod fail_closed;
 mod fidelity;
 mod gateway;

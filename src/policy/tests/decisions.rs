@@ -81,7 +81,8 @@ fn what_is_not_known_is_denied_as_unknown() {
         Asked::ReadResource { server: "t", uri: "x://y" },
         Asked::GetPrompt { prompt: "greet", args: &[] },
         Asked::Complete { of: Item::Tool("s_write") },
-        Asked::ReturnResult { what: Item::Server("s"), bytes: 1, is_error: false },
+        Asked::ReturnResult { what: Item::Server("t"), bytes: 1, is_error: false },
+        Asked::CallExtension { server: "t", method: "a/b" },
         Asked::ReturnResult { what: Item::Tool("gone"), bytes: 1, is_error: false },
     ] {
         assert_eq!(kind(ask(&all, &person, asked)), Some(DenialKind::Unknown), "{asked:?}");
