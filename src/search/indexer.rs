@@ -1,6 +1,7 @@
 //! The thread that keeps the index behind the log: beside the requests, never in their way.
 
 use super::index::{Caught, Feed, fresh};
+use super::source::Source;
 use super::{Config, Error};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 /// How often is looked for new records.
 const EVERY: Duration = Duration::from_millis(500);
+/// Turns without news after which the memory that the library works in is given back.
+const QUIET: u32 = 20;
 /// After a failure.
 const RETRY: Duration = Duration::from_secs(5);
 /// A file in the data folder with which somebody asks that the index be made anew.
@@ -45,13 +48,23 @@ impl Indexer {
 }
 
 fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
-    let mut feed: Option<Feed> = None;
+    // Requests come first: on a busy machine it is the index that falls behind, and says so. The library's own threads
+    // begin with the priority of this one.
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        tracing::warn!(%error, "the thread of the index keeps the priority of requests");
+    }
+    let mut feed = Keeps::Nothing;
     let mut failing = false;
+    let mut quiet = 0;
     loop {
         let done = guarded((folder, texts), &mut feed, stopped);
         let pause = match done {
-            Ok(()) => {
+            Ok(news) => {
                 failing = false;
+                quiet = if news { 0 } else { quiet + 1 };
+                if quiet >= QUIET {
+                    feed = feed.at_rest();
+                }
                 EVERY
             }
             Err(why) => {
@@ -61,7 +74,7 @@ fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
                     );
                 }
                 // What is open may be what fails.
-                feed = None;
+                feed = Keeps::Nothing;
                 RETRY
             }
         };
@@ -80,37 +93,60 @@ fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
 /// is taken away, so that the next turn makes it anew.
 fn guarded(
     (folder, texts): (&Path, bool),
-    feed: &mut Option<Feed>,
+    keeps: &mut Keeps,
     stopped: &Receiver<()>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let turned =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turn((folder, texts), feed, stopped)));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turn((folder, texts), keeps, stopped)));
     let done = turned.unwrap_or(Err(Error::Damaged));
     if let Err(Error::Damaged | Error::Index(tantivy::TantivyError::DataCorruption(_))) = &done {
-        *feed = None;
+        *keeps = Keeps::Nothing;
         fresh(folder)?;
     }
     done
 }
 
-/// Does what there is to do now.
-fn turn(
-    (folder, texts): (&Path, bool),
-    feed: &mut Option<Feed>,
-    stopped: &Receiver<()>,
-) -> Result<(), Error> {
+/// What the thread holds between two turns.
+enum Keeps {
+    /// Nothing yet, or not any more.
+    Nothing,
+    /// The one writer of the index.
+    Writer(Box<Feed>),
+    /// Only the log, and how many of its records are in the index: nobody else writes what this one has written.
+    Log(Box<Source>, u64),
+}
+
+impl Keeps {
+    fn at_rest(self) -> Self {
+        match self {
+            Self::Writer(feed) => match feed.at_rest() {
+                Ok((source, indexed)) => Self::Log(Box::new(source), indexed),
+                Err(feed) => Self::Writer(feed),
+            },
+            other => other,
+        }
+    }
+}
+
+/// Does what there is to do now, and says whether there was anything.
+fn turn((folder, texts): (&Path, bool), keeps: &mut Keeps, stopped: &Receiver<()>) -> Result<bool, Error> {
     let wish = folder.join(REBUILD);
     if wish.exists() {
-        *feed = None;
+        *keeps = Keeps::Nothing;
         fresh(folder)?;
         std::fs::remove_file(&wish).map_err(|source| Error::File { path: wish.clone(), source })?;
     }
-    let feed = match feed {
-        Some(feed) => feed,
-        None => feed.insert(Feed::open(folder, Some(texts))?),
-    };
+    if let Keeps::Log(source, indexed) = keeps
+        && source.head()?.map_or(0, |head| head + 1) == *indexed
+    {
+        return Ok(false);
+    }
+    if !matches!(keeps, Keeps::Writer(_)) {
+        *keeps = Keeps::Writer(Box::new(Feed::open(folder, Some(texts))?));
+    }
+    let Keeps::Writer(feed) = keeps else { return Ok(false) };
     let stops = || stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Empty);
-    feed.catch_up(&mut |_, _| !stops() && !wish.exists()).map(|_| ())
+    feed.catch_up(&mut |_, _| !stops() && !wish.exists()).map(|caught| caught.records > 0)
 }
 
 /// Brings the index up to the log, unless somebody else does. `texts` says whether it is to hold the words of payloads;

@@ -177,6 +177,14 @@ impl Feed {
         Ok(())
     }
 
+    /// Lets go of the index, if nothing is left to do: the log, and how many of its records are in.
+    ///
+    /// # Errors
+    /// Something is left to do.
+    pub(in crate::search) fn at_rest(self: Box<Self>) -> Result<(Source, u64), Box<Self>> {
+        if self.mark.purges.is_empty() { Ok((self.source, self.mark.next)) } else { Err(self) }
+    }
+
     /// Opens the writer again, after it was given up.
     pub(super) fn reopen(&mut self) -> Result<(), Error> {
         let index = open(&folder(&self.folder), &self.columns)?.ok_or(Error::Missing)?;
