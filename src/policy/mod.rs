@@ -15,6 +15,7 @@ mod asking;
 mod authorize;
 mod bundle;
 mod callers;
+mod case;
 mod changes;
 mod circumstances;
 mod config;
