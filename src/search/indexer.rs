@@ -91,11 +91,7 @@ fn run(folder: &Path, texts: bool, stopped: &Receiver<()>) {
 
 /// A turn whose panic is an error: files of the index that somebody changed may make the library panic. A damaged index
 /// is taken away, so that the next turn makes it anew.
-fn guarded(
-    (folder, texts): (&Path, bool),
-    keeps: &mut Keeps,
-    stopped: &Receiver<()>,
-) -> Result<bool, Error> {
+fn guarded((folder, texts): (&Path, bool), keeps: &mut Keeps, stopped: &Receiver<()>) -> Result<bool, Error> {
     let turned =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turn((folder, texts), keeps, stopped)));
     let done = turned.unwrap_or(Err(Error::Damaged));
