@@ -38,6 +38,7 @@ mod inspect_cli;
 mod inspect_corpus;
 mod interop;
 mod leaks;
+mod matrix;
 
 mod obligations;
 mod policy_desk;

@@ -50,7 +50,8 @@ fn rig() -> Rig {
         ("ws-old", json!({"url": socket(&servers[0])})),
         ("ws-new", json!({"url": socket(&servers[1])})),
     ];
-    let yaml: String = list.iter().map(|(id, entry)| format!("  {id}: {entry}\n")).collect();
+    let lines: Vec<String> = list.iter().map(|(id, entry)| format!("  {id}: {entry}\n")).collect();
+    let yaml = lines.concat();
     let site = Site::new(&yaml, "", PERMIT_ALL);
     let token = site.token("alice", "employee").value;
     Rig { gate: site.start(), token, _servers: servers }

@@ -58,6 +58,11 @@ pub(super) fn inside<S: AsRef<str>>(host: &Host<S>) -> Option<&'static str> {
     }
 }
 
+/// Whether a name is one that machines use for themselves or for what is near them.
+pub(super) fn is_internal_name(name: &str) -> bool {
+    NAMES.contains(&name) || ENDINGS.iter().any(|end| name.ends_with(end))
+}
+
 fn domain(name: &str) -> Option<&'static str> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     if let Ok(address) = name.parse::<IpAddr>() {
@@ -66,7 +71,7 @@ fn domain(name: &str) -> Option<&'static str> {
             IpAddr::V6(address) => v6(address),
         };
     }
-    if NAMES.contains(&name.as_str()) || ENDINGS.iter().any(|end| name.ends_with(end)) {
+    if is_internal_name(&name) {
         return Some("a name of an internal host");
     }
     if ECHOES

@@ -131,6 +131,7 @@ fn host(url: &Url, allowed: &[String]) -> Option<&'static str> {
         url::Host::Domain(name) if !matches!(url.scheme(), "http" | "https" | "ws" | "wss" | "ftp") => {
             let decoded = percent_decode_str(name).decode_utf8_lossy().into_owned();
             return match url::Host::parse(&decoded) {
+                Ok(url::Host::Domain(name)) if names_a_thing(url, &name) => None,
                 Ok(host) => hosts::inside(&host),
                 Err(_) => Some("an address that cannot be read"),
             };
@@ -138,6 +139,13 @@ fn host(url: &Url, allowed: &[String]) -> Option<&'static str> {
         host => host,
     };
     hosts::inside(&host)
+}
+
+/// Whether the one word where a host would stand is a name that the scheme's owner gives things, as in the resource URIs
+/// of MCP servers (`note://inbox`), and not a machine to connect to.
+fn names_a_thing(url: &Url, name: &str) -> bool {
+    let bare = url.port().is_none() && url.username().is_empty() && url.password().is_none();
+    bare && !name.contains('.') && !CONNECTS.contains(&url.scheme()) && !hosts::is_internal_name(name)
 }
 
 /// An address that is a parameter of another: what redirects is used to get inside.
@@ -152,6 +160,24 @@ fn nested(url: &Url, allowed: &[String]) -> Option<&'static str> {
         host(&inner, allowed).map(|_| "an internal address inside of an address")
     })
 }
+
+/// Schemes whose one-word hosts are machines.
+const CONNECTS: [&str; 14] = [
+    "amqp",
+    "amqps",
+    "git",
+    "kafka",
+    "memcached",
+    "mongodb",
+    "mqtt",
+    "mysql",
+    "nats",
+    "postgres",
+    "postgresql",
+    "redis",
+    "rediss",
+    "smtp",
+];
 
 #[cfg(test)]
 mod tests {
@@ -247,8 +273,20 @@ mod tests {
             "memo://x.example/1",
             "a:b",
             "s3://bucket.example/key",
+            "test://watched-resource",
+            "note://inbox/17",
+            "s3://bucket/key",
         ] {
             assert_eq!(judge(text, Sure::Whole, &[]), None, "{text}");
+        }
+        for text in [
+            "note://localhost/",
+            "note://10.0.0.1/",
+            "redis://cache/0",
+            "postgres://u:p@db/x",
+            "a://db:5432/",
+        ] {
+            assert!(judge(text, Sure::Whole, &[]).is_some(), "{text}");
         }
         assert_eq!(judge("http://localhost:3000/", Sure::Whole, &["localhost:3000".into()]), None);
         assert!(in_prose("see http://127.0.0.1/x and", &[]).is_some());

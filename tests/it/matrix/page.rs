@@ -28,8 +28,8 @@ const CELLS: [(&str, &str); 4] = [
 pub fn render() -> String {
     let mut out = String::from(
         "# Compatibility\n\n\
-         The cells of the suite are held by the test `conformance`. The table of clients was taken with \
-         `tests/it/matrix.rs`, on\na busy machine; that test is not part of the test binary yet.\n\n\
+         Written from what the tests `matrix` and `conformance` are held to: a cell that changes, for better or worse, \
+         fails them.\n\n\
          ## Clients, backends, features\n\n\
          Each client calls through one gateway; the columns are backends by transport (`pipe` is stdio, `http` \
          Streamable HTTP, `sse` HTTP+SSE of 2024-11-05, `ws` a WebSocket) and era (`old` has sessions, `new` speaks \
