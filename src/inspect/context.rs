@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Error;
+use super::bytes::{self, ALPHANUMERIC};
+use super::hasher::Quick;
 use super::words::{Folded, REACH};
 
 /// A rule by its index, or one of the topics below.
@@ -50,6 +52,11 @@ impl Hits {
         self.0.is_empty()
     }
 
+    /// Whether a topic is spoken of at all.
+    pub fn holds(&self, topic: Topic) -> bool {
+        self.0.iter().any(|hit| hit.topic == topic)
+    }
+
     /// Whether another topic than `topic` lies nearer than `hit`.
     pub fn nearer(&self, hit: Hit, counts: impl Fn(Topic) -> bool) -> bool {
         self.0.iter().any(|other| {
@@ -83,17 +90,17 @@ impl Hits {
 
 /// The dictionary.
 pub(super) struct Lexicon {
-    phrases: HashMap<Box<str>, Vec<Topic>>,
+    phrases: HashMap<Box<str>, Vec<Topic>, Quick>,
     longest: usize,
     /// Bits for the first two letters of all phrases: most words begin none.
-    starts: Vec<bool>,
+    starts: Vec<u64>,
     foreign: AhoCorasick,
     foreign_topics: Vec<Vec<Topic>>,
 }
 
 impl Lexicon {
     pub fn new<'p>(phrases: impl IntoIterator<Item = (&'p str, Topic)>) -> Result<Self, Error> {
-        let mut plain: HashMap<Box<str>, Vec<Topic>> = HashMap::new();
+        let mut plain: HashMap<Box<str>, Vec<Topic>, Quick> = HashMap::default();
         let mut foreign: Vec<String> = Vec::new();
         let mut foreign_topics: Vec<Vec<Topic>> = Vec::new();
         for (phrase, topic) in phrases {
@@ -110,9 +117,10 @@ impl Lexicon {
                 plain.entry(squashed.into()).or_default().push(topic);
             }
         }
-        let mut starts = vec![false; 1 << 16];
+        let mut starts = vec![0u64; 1 << 10];
         for phrase in plain.keys() {
-            starts.get_mut(start(phrase)).into_iter().for_each(|bit| *bit = true);
+            let start = start(phrase.as_bytes());
+            starts.get_mut(start >> 6).into_iter().for_each(|bits| *bits |= 1 << (start & 63));
         }
         let foreign = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
@@ -122,9 +130,9 @@ impl Lexicon {
         Ok(Self { phrases: plain, longest, starts, foreign, foreign_topics })
     }
 
-    /// What the text that ends at `at` speaks of, as far back as context reaches.
-    pub fn before(&self, text: &str, at: usize) -> Hits {
-        self.of(near(text, at))
+    /// What the text that ends at `at` speaks of, as far back as context reaches, into the memory of earlier hits.
+    pub fn before(&self, text: &str, at: usize, (words, hits): (&mut Folded, &mut Hits)) {
+        self.read(near(text, at), (words, hits));
     }
 
     /// What a name (a key, a label, a column) speaks of.
@@ -150,13 +158,17 @@ impl Lexicon {
 
     fn of(&self, text: &str) -> Hits {
         let mut hits = Hits::default();
-        let folded = Folded::of(text);
+        self.read(text, (&mut Folded::default(), &mut hits));
+        hits
+    }
+
+    fn read(&self, text: &str, (folded, hits): (&mut Folded, &mut Hits)) {
+        hits.0.clear();
+        folded.read(text);
+        let squashed = folded.squashed();
         let words = folded.words();
         for (index, &(from, _, _)) in words.iter().enumerate() {
-            let begins = folded
-                .squashed()
-                .get(from..)
-                .is_some_and(|rest| self.starts.get(start(rest)).copied().unwrap_or(false));
+            let begins = squashed.as_bytes().get(from..).is_some_and(|rest| self.begins(rest));
             if !begins {
                 continue;
             }
@@ -164,7 +176,8 @@ impl Lexicon {
                 if to - from > self.longest {
                     break;
                 }
-                let Some(phrase) = folded.squashed().get(from..to) else { continue };
+                let Some(phrase) = squashed.get(from..to) else { continue };
+                let Some(topics) = self.phrases.get(phrase) else { continue };
                 // `isn't in` is no `tin`; initials with dots are what they spell.
                 let initials = || {
                     let parts = words.iter().skip(index).take(more + 1);
@@ -177,32 +190,49 @@ impl Lexicon {
                 if phrase.len() <= 2 && text.len() - end > CLOSE {
                     continue;
                 }
-                for topic in self.phrases.get(phrase).into_iter().flatten() {
+                for topic in topics {
                     hits.add(Hit { topic: *topic, distance: text.len() - end, length: phrase.len() });
                 }
             }
         }
         if !text.is_ascii() {
-            let lower = text.to_lowercase();
-            for found in self.foreign.find_overlapping_iter(&lower) {
-                for topic in self.foreign_topics.get(found.pattern().as_usize()).into_iter().flatten() {
-                    let distance = lower.len().saturating_sub(found.end());
-                    hits.add(Hit { topic: *topic, distance, length: found.len() });
-                }
+            self.read_foreign(text, hits);
+        }
+    }
+
+    /// Whether some phrase begins with the first two of these letters.
+    fn begins(&self, letters: &[u8]) -> bool {
+        let start = start(letters);
+        self.starts.get(start >> 6).is_some_and(|bits| bits >> (start & 63) & 1 == 1)
+    }
+
+    fn read_foreign(&self, text: &str, hits: &mut Hits) {
+        // The letters of Latin, accents or not, begin no phrase here.
+        if text.chars().all(|letter| letter < FOREIGN) {
+            return;
+        }
+        let lower = text.to_lowercase();
+        for found in self.foreign.find_overlapping_iter(&lower) {
+            for topic in self.foreign_topics.get(found.pattern().as_usize()).into_iter().flatten() {
+                let distance = lower.len().saturating_sub(found.end());
+                hits.add(Hit { topic: *topic, distance, length: found.len() });
             }
         }
-        hits
     }
 }
 
-fn start(phrase: &str) -> usize {
-    let mut bytes = phrase.bytes();
-    usize::from(bytes.next().unwrap_or(0)) << 8 | usize::from(bytes.next().unwrap_or(0))
+fn start(letters: &[u8]) -> usize {
+    let byte = |at: usize| usize::from(letters.get(at).copied().unwrap_or(0));
+    byte(0) << 8 | byte(1)
 }
 
 /// The part of a text before `at` that is its context: some characters of the same line; a value alone on its line
 /// has the line before it too.
 pub(super) fn near(text: &str, at: usize) -> &str {
+    let short = text.get(at.saturating_sub(REACH)..at).filter(|head| head.is_ascii());
+    if let Some(head) = short {
+        return head.get(near_ascii(head.as_bytes())..).unwrap_or_default();
+    }
     let floor = text.ceil_char_boundary(at.saturating_sub(REACH * 4));
     let head = text.get(floor..at).unwrap_or_default();
     let mut start = head.len();
@@ -224,6 +254,22 @@ pub(super) fn near(text: &str, at: usize) -> &str {
     head.get(start..).unwrap_or_default()
 }
 
+/// Where the context begins in the text before a value, which is as long as context reaches at most.
+fn near_ascii(head: &[u8]) -> usize {
+    let mut seen_word = false;
+    let mut lines = 0;
+    for (offset, &byte) in head.iter().enumerate().rev() {
+        if byte == b'\n' {
+            lines += 1;
+            if seen_word || lines > 2 {
+                return offset + 1;
+            }
+        }
+        seen_word |= bytes::is(byte, ALPHANUMERIC);
+    }
+    0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,16 +284,20 @@ mod tests {
             ("паспорт", 4),
         ])
         .unwrap();
-        let hits = lexicon.before("her social security number is ", 30);
+        let before = |text: &str| {
+            let mut hits = Hits::default();
+            lexicon.before(text, text.len(), (&mut Folded::default(), &mut hits));
+            hits
+        };
+        let hits = before("her social security number is ");
         assert!(hits.get(1).is_some() && hits.get(2).is_none());
-        let both = lexicon.before("social security number, order ", 30);
+        let both = before("social security number, order ");
         assert!(both.outdone(both.get(1).unwrap()));
         assert!(lexicon.name("socialSecurityNumber").get(1).is_some());
         assert!(lexicon.name("SECURITE_SOCIALE").get(2).is_some());
         assert!(lexicon.name("customersocialsecuritynumber").get(1).is_some());
         assert!(lexicon.name("他的身份证号码为").get(3).is_some());
         assert!(lexicon.name("номер паспорта").get(4).is_some());
-        let text = "social security number\nfiled today\n";
-        assert!(lexicon.before(text, text.len()).is_empty());
+        assert!(before("social security number\nfiled today\n").is_empty());
     }
 }

@@ -184,9 +184,9 @@ fn with_month(text: &str, at: usize) -> Option<usize> {
     }
     from = skip_joins(bytes, from);
     let word = word_at(text, from)?;
-    let month = month(word)?;
     let (y, y_width, y_at) = year_after(bytes, from + word.len());
-    (day(month, first) && year(y, y_width)).then_some(y_at + y_width)
+    // Most words behind a number are no months, and no year follows them.
+    (year(y, y_width) && day(month(word)?, first)).then_some(y_at + y_width)
 }
 
 fn year_after(bytes: &[u8], at: usize) -> (u32, usize, usize) {
@@ -217,6 +217,13 @@ fn word_at(text: &str, at: usize) -> Option<&str> {
 }
 
 fn month(word: &str) -> Option<u32> {
+    if word.is_ascii() {
+        let begins = |name: &str| {
+            word.as_bytes().get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let known = || MONTHS.iter().find(|(name, _)| begins(name)).map(|(_, month)| *month);
+        return (word.len() <= 12).then(known).flatten();
+    }
     let lower = word.to_lowercase();
     (lower.chars().count() <= 12)
         .then(|| MONTHS.iter().find(|(begins, _)| lower.starts_with(begins)).map(|(_, month)| *month))
@@ -225,6 +232,9 @@ fn month(word: &str) -> Option<u32> {
 
 /// `March 12, 1985`: where the month's name before the day begins.
 fn month_before(text: &str, at: usize) -> Option<usize> {
+    if before(text.as_bytes(), at) != Some(&b' ') {
+        return None;
+    }
     let head = text
         .get(at.saturating_sub(16)..at)
         .or_else(|| text.get(text.ceil_char_boundary(at.saturating_sub(16))..at))?;

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::bytes::{self, CODED};
+
 /// Letters of the shortest run that is decoded.
 const SHORTEST: usize = 12;
 /// Bytes of the longest run that is decoded.
@@ -36,7 +38,7 @@ fn lenient(alphabet: &base64::alphabet::Alphabet) -> GeneralPurpose {
 }
 
 fn fits(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    bytes::is(byte, CODED)
 }
 
 /// Starts of the runs that seem to hold text.
@@ -58,7 +60,7 @@ fn each_run(bytes: &[u8], mut each: impl FnMut(usize, usize)) {
         }
         let back = bytes.get(from..from + SHORTEST - 1).unwrap_or_default();
         let start = from + SHORTEST - 1 - back.iter().rev().take_while(|byte| fits(**byte)).count();
-        let length = bytes.get(start..).unwrap_or_default().iter().take_while(|byte| fits(**byte)).count();
+        let length = bytes::run(bytes, start, usize::MAX, CODED);
         if length >= SHORTEST {
             each(start, start + length);
         }
@@ -66,29 +68,69 @@ fn each_run(bytes: &[u8], mut each: impl FnMut(usize, usize)) {
     }
 }
 
-/// All runs of a text that hold text themselves.
-pub(super) fn blobs(text: &str) -> Vec<Blob> {
+/// All of these runs of a text that hold text themselves.
+pub(super) fn blobs(text: &str, runs: &[usize]) -> Vec<Blob> {
     let bytes = text.as_bytes();
     let mut found: Vec<Blob> = Vec::new();
-    each_run(bytes, |start, end| {
+    for &start in runs {
         if found.last().is_none_or(|last| last.end <= start) {
+            let end = start + bytes::run(bytes, start, usize::MAX, CODED);
             found.extend(blob(bytes, start, end));
         }
-    });
+    }
     found
 }
 
+/// Whether a run may hold text: its first letters are decoded, in place.
 fn tastes_of_text(run: &[u8]) -> bool {
     let run = run.strip_prefix(b"0x").unwrap_or(run);
     let taste = run.get(..TASTE).unwrap_or_default();
-    let hex = taste.iter().all(u8::is_ascii_hexdigit) && unhex(taste).is_some_and(|bytes| textual(&bytes));
-    hex || unbase64(taste).is_some_and(|bytes| textual(&bytes) || widely(&bytes))
+    let mut held = [0u8; TASTE];
+    bytes_of_hex(taste, &mut held).is_some_and(textual)
+        || bytes_of_base64(taste, &mut held).is_some_and(|bytes| textual(bytes) || widely(bytes))
         || compressed(run)
-        || (run.len() >= SHORTEST_BASE32
-            && run
-                .get(..SHORTEST_BASE32)
-                .and_then(unbase32)
-                .is_some_and(|bytes| bytes.is_ascii() && textual(&bytes)))
+        || run
+            .get(..SHORTEST_BASE32)
+            .filter(|taste| taste.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7')))
+            .and_then(unbase32)
+            .is_some_and(|bytes| bytes.is_ascii() && textual(&bytes))
+}
+
+/// The bytes that a short run of hexadecimal digits spells.
+fn bytes_of_hex<'h>(taste: &[u8], held: &'h mut [u8; TASTE]) -> Option<&'h [u8]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = taste.as_chunks::<2>().0;
+    for (place, [high, low]) in held.iter_mut().zip(pairs) {
+        *place = digit(*high)? << 4 | digit(*low)?;
+    }
+    taste.iter().all(u8::is_ascii_hexdigit).then_some(held.get(..pairs.len())?)
+}
+
+/// The bytes that a short run of Base64 stands for, in either alphabet; a letter too many is left out.
+fn bytes_of_base64<'h>(taste: &[u8], held: &'h mut [u8; TASTE]) -> Option<&'h [u8]> {
+    let url = taste.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    let taste = if taste.len() % 4 == 1 { taste.get(..taste.len() - 1)? } else { taste };
+    let (mut bits, mut count, mut length) = (0u32, 0, 0);
+    for letter in taste {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' if !url => 62,
+            b'/' if !url => 63,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            *held.get_mut(length)? = u8::try_from(bits >> count & 0xFF).ok()?;
+            length += 1;
+        }
+    }
+    held.get(..length)
 }
 
 /// Whether a run begins as gzip or zlib do in Base64.
@@ -122,9 +164,6 @@ fn textual(bytes: &[u8]) -> bool {
 
 fn blob(bytes: &[u8], start: usize, end: usize) -> Option<Blob> {
     let run = bytes.get(start..end)?;
-    if !tastes_of_text(run) {
-        return None;
-    }
     let (skip, body) = run.strip_prefix(b"0x").map_or((0, run), |rest| (2, rest));
     if body.len() % 2 == 0
         && body.iter().all(u8::is_ascii_hexdigit)
@@ -258,6 +297,12 @@ fn unhex(run: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn all_blobs(text: &str) -> Vec<Blob> {
+        let mut runs = Vec::new();
+        leads(text.as_bytes(), &mut runs);
+        blobs(text, &runs)
+    }
+
     #[test]
     fn text_is_found_in_runs_and_nothing_in_hashes_and_words() {
         for (text, inside, encoding) in [
@@ -266,7 +311,7 @@ mod tests {
             ("616e612e6c696d61406578616d706c652e636f6d", "ana.lima@example.com", "hex"),
             ("0x616e612e6c696d61406578616d706c652e636f6d", "ana.lima@example.com", "hex"),
         ] {
-            let found = blobs(text);
+            let found = all_blobs(text);
             assert_eq!(found.len(), 1, "{text}");
             assert_eq!((found[0].text.as_str(), found[0].encoding), (inside, encoding));
         }
@@ -277,7 +322,7 @@ mod tests {
             "4111111111111111111",
             "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg",
         ] {
-            assert!(blobs(text).is_empty(), "{text}: {:?}", blobs(text));
+            assert!(all_blobs(text).is_empty(), "{text}: {:?}", all_blobs(text));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Runs of digits: found eight bytes at a time, noted where they may be part of a finding.
 
+use super::bytes::{self, ALPHANUMERIC, DIGIT, LETTER, POINT, WORD};
 use super::checks::iban_length;
 
 /// Bytes behind a digit that are looked at to tell whether there is more than a small number.
@@ -7,7 +8,7 @@ const AHEAD: usize = 24;
 
 /// Whether a byte continues a word to its neighbour.
 pub(super) fn is_word(byte: Option<&u8>) -> bool {
-    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    byte.is_some_and(|byte| bytes::is(*byte, WORD))
 }
 
 /// The byte before `at`.
@@ -19,8 +20,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Option<&u8> {
 pub(super) fn leads(bytes: &[u8], found: &mut Vec<usize>) {
     let mut at = 0;
     while let Some(start) = next_digit(bytes, at) {
-        let length =
-            bytes.get(start..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let length = bytes::run(bytes, start, usize::MAX, DIGIT);
         at = start + length;
         if promising(bytes, start, length) || after_country(bytes, start) {
             found.push(start);
@@ -34,39 +34,34 @@ fn promising(bytes: &[u8], start: usize, length: usize) -> bool {
         return true;
     }
     let ahead = bytes.get(start..bytes.len().min(start + AHEAD)).unwrap_or_default();
-    let digits = ahead.iter().filter(|byte| byte.is_ascii_digit()).count();
-    // The end of a number whose beginning has been noted: `…-22-8726`.
-    let tail = || {
-        let behind = bytes.get(start.saturating_sub(12)..start).unwrap_or_default();
-        behind.iter().filter(|byte| byte.is_ascii_digit()).count() >= 3
-    };
-    match digits {
+    let count = |bytes: &[u8]| bytes.iter().filter(|byte| bytes::is(**byte, DIGIT)).count();
+    let behind = || bytes::run_back(bytes, start, AHEAD, ALPHANUMERIC);
+    match count(ahead) {
         5.. => true,
         2..=4 => {
-            let word = ahead.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let behind = bytes.get(start.saturating_sub(AHEAD)..start).unwrap_or_default();
-            let before = behind.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            (word > length && word + before >= 8)
-                || before >= 5
-                || matches!(bytes.get(start + length), Some(b':' | b'.'))
-                || (before > 0 && tail())
+            if bytes::at(bytes, start + length, POINT) {
+                return true;
+            }
+            let word = bytes::run(ahead, 0, AHEAD, ALPHANUMERIC);
+            let before = behind();
+            // The end of a number whose beginning has been noted: `…-22-8726`.
+            let tail = || count(bytes.get(start.saturating_sub(12)..start).unwrap_or_default()) >= 3;
+            (word > length && word + before >= 8) || before >= 5 || (before > 0 && tail())
         }
+        // One digit among letters: a long word, or hexadecimal with colons.
         _ => {
-            // One digit among letters: a long word, or hexadecimal with colons.
-            let behind = bytes.get(start.saturating_sub(AHEAD)..start).unwrap_or_default();
-            let letters = |byte: &&u8| byte.is_ascii_alphanumeric();
-            matches!(bytes.get(start + length), Some(b':'))
-                || ahead.iter().take_while(letters).count() + behind.iter().rev().take_while(letters).count()
-                    >= 17
+            bytes.get(start + length) == Some(&b':')
+                || bytes::run(ahead, 0, AHEAD, ALPHANUMERIC) + behind() >= 17
         }
     }
 }
 
 /// Whether two letters that name a country with IBANs stand before `at`, and two digits after it.
 pub(super) fn after_country(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+    bytes::at(bytes, at + 1, DIGIT)
         && at
             .checked_sub(2)
+            .filter(|from| bytes::at(bytes, *from, LETTER) && bytes::at(bytes, *from + 1, LETTER))
             .and_then(|from| bytes.get(from..at))
             .is_some_and(|country| iban_length(country).is_some())
 }

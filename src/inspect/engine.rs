@@ -1,20 +1,22 @@
 //! Finds values in one text: an automaton over every prefix and name leads to rules that look at a bounded window,
 //! digits lead to shapes with check digits. Nothing here knows of JSON.
 
+use std::collections::HashMap;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::checks::{Check, placeholder};
+use super::claims::Claims;
 use super::context::{Lexicon, NEUTRAL, Topic, VERSION};
 use super::decode;
 use super::digits;
-use super::follow::{State, follow, starts, strength};
-use super::found::{Around, Effort, Evidence, Found, Lead, Leads};
-use super::named::{Stands, secret};
-use super::normalise::Hints;
+use super::follow::{State, follow, of_vendor, starts, strength};
+use super::found::{Around, Effort, Evidence, Found, Lead, Leads, Signs};
+use super::named::{Stands, Traits, may_name};
 use super::notes::{Notes, Why};
 use super::numbers::Numbers;
 use super::place::Place;
-use super::rules::{How, Neutral, Rule, Scanner};
+use super::rules::{How, Named, Neutral, Rule, Scanner};
 use super::{Blocked, Error};
 
 /// All rules of the configuration, in one automaton.
@@ -22,22 +24,28 @@ pub(super) struct Engine {
     rules: Vec<Rule>,
     automaton: AhoCorasick,
     /// For each pattern of the automaton, what it leads to.
-    triggers: Vec<Vec<Trigger>>,
+    triggers: Vec<Trigger>,
     numbers: Numbers,
+    claims: Claims,
+    /// Rules that look at whole values, by index.
+    whole: Whole,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trigger {
-    /// A rule by its index.
-    Rule(usize),
-    /// A character may be written as a code.
-    Coded,
-    /// Text may be quoted-printable.
-    Quoted,
-    /// A string may be put together of several.
-    Joined,
-    /// Markup may stand inside of a word.
-    Tagged,
+/// Rules that look at the whole value of a key.
+#[derive(Debug, Default)]
+struct Whole {
+    keyed: Vec<usize>,
+    banks: Vec<usize>,
+}
+
+/// What a pattern of the automaton leads to.
+#[derive(Debug, Default)]
+struct Trigger {
+    /// Rules that look at what begins or stands there, by index.
+    rules: Vec<usize>,
+    /// Rules for secrets whose name it is.
+    named: Vec<usize>,
+    signs: Signs,
 }
 
 /// One text to scan.
@@ -45,6 +53,7 @@ pub(super) struct Scan<'s, 'a> {
     pub text: &'s str,
     pub words: &'s [Lead],
     pub digits: &'s [usize],
+    pub signs: Signs,
     pub around: &'s Around<'a>,
     /// Which rules are on, by index.
     pub on: &'s [bool],
@@ -70,60 +79,29 @@ impl Scan<'_, '_> {
 impl Engine {
     pub fn new(rules: Vec<Rule>, neutral: &Neutral) -> Result<Self, Error> {
         let mut patterns: Vec<String> = Vec::new();
-        let mut triggers: Vec<Vec<Trigger>> = Vec::new();
-        let mut lead = |pattern: String, trigger: Trigger| {
+        let mut triggers: Vec<Trigger> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        let mut lead = |pattern: String, add: &dyn Fn(&mut Trigger)| {
             let pattern = pattern.to_ascii_lowercase();
-            let known = patterns.iter().position(|known| *known == pattern).unwrap_or(patterns.len());
-            if known == patterns.len() {
-                patterns.push(pattern);
-                triggers.push(Vec::new());
-            }
-            if let Some(of_pattern) = triggers.get_mut(known).filter(|known| !known.contains(&trigger)) {
-                of_pattern.push(trigger);
-            }
+            let place = *known.entry(pattern).or_insert_with_key(|pattern| {
+                patterns.push(pattern.clone());
+                triggers.push(Trigger::default());
+                patterns.len() - 1
+            });
+            triggers.get_mut(place).into_iter().for_each(add);
         };
+        let mut whole = Whole::default();
         for (index, rule) in rules.iter().enumerate() {
-            for pattern in starts(rule) {
-                lead(pattern, Trigger::Rule(index));
+            let add = |trigger: &mut Trigger| trigger.add(index, rule);
+            starts(rule).into_iter().for_each(|pattern| lead(pattern, &add));
+            match rule.how {
+                How::Keyed(_) => whole.keyed.push(index),
+                How::Scanner(Scanner::SwiftBic) => whole.banks.push(index),
+                How::Token(_) | How::Named(_) | How::Forms(_) | How::Scanner(_) => {}
             }
         }
-        for code in
-            ["\\u", "\\x", "\\0", "\\1", "%2", "%3", "%4", "%5", "%6", "%7", "%c", "%d", "%e", "%f", "&#"]
-        {
-            lead(code.to_owned(), Trigger::Coded);
-        }
-        for name in [
-            "commat",
-            "period",
-            "nbsp",
-            "hyphen",
-            "dash",
-            "lowbar",
-            "amp",
-            "shy",
-            "zwnj",
-            "zwj",
-            "zerowidthspace",
-            "nobreak",
-        ] {
-            lead(format!("&{name};"), Trigger::Coded);
-        }
-        for code in ["=2", "=3", "=4", "=5", "=6", "=7", "=\n", "=\r\n", "=\\n", "=\\r\\n"] {
-            lead(code.to_owned(), Trigger::Quoted);
-        }
-        for quote in ["\"", "'", "`"] {
-            for code in ["+", " +", "\n+", ".", " .", "&", " &", "||", " ||", " \"", " '", " \\\"", "\n"] {
-                lead(format!("{quote}{code}"), Trigger::Joined);
-            }
-        }
-        for tag in [
-            "b", "i", "em", "strong", "span", "u", "s", "a", "font", "code", "small", "mark", "sub", "sup",
-            "tt",
-        ] {
-            lead(format!("</{tag}>"), Trigger::Tagged);
-        }
-        for tag in ["<!--", "<wbr", "**"] {
-            lead(tag.to_owned(), Trigger::Tagged);
+        for (pattern, sign) in signs() {
+            lead(pattern, &|trigger: &mut Trigger| trigger.signs.add(sign));
         }
         // Standard semantics report every overlapping hit: none can hide behind another. The DFA is three times as
         // fast as what the builder would choose by itself.
@@ -141,7 +119,7 @@ impl Engine {
         let versions = neutral.versions.iter().map(|phrase| (phrase.as_str(), VERSION));
         let lexicon = Lexicon::new(topics.chain(labels).chain(versions))?;
         let numbers = Numbers::new(&rules, lexicon)?;
-        Ok(Self { rules, automaton, triggers, numbers })
+        Ok(Self { claims: Claims::new(&rules), rules, automaton, triggers, numbers, whole })
     }
 
     /// Gives back what the patterns of all rules take, until they are needed again.
@@ -167,44 +145,34 @@ impl Engine {
         self.rules.get(index)
     }
 
+    /// Which rules a name belongs to.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
     /// Goes once over the bytes and notes where to look closer.
     pub fn leads(&self, text: &str) -> Leads {
-        let words = self
-            .automaton
-            .find_overlapping_iter(text)
-            .map(|hit| Lead { start: hit.start(), end: hit.end(), pattern: hit.pattern().as_usize() })
-            .collect();
-        let mut leads = Leads { words, ..Leads::default() };
-        digits::leads(text.as_bytes(), &mut leads.digits);
-        decode::leads(text.as_bytes(), &mut leads.runs);
+        let mut leads = Leads::default();
+        self.note(text, &mut leads);
         leads
     }
 
-    fn triggers(&self, lead: &Lead) -> &[Trigger] {
-        self.triggers.get(lead.pattern).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether a name of a rule for named secrets is among the leads.
-    pub fn names_secret(&self, leads: &[Lead]) -> bool {
-        self.rules_of(leads).any(|rule| matches!(rule.how, How::Named(_) | How::Scanner(Scanner::SwiftBic)))
-    }
-
-    /// What only a decoded view of the text would show.
-    pub fn hints(&self, leads: &[Lead]) -> Hints {
-        let any = |trigger: Trigger| leads.iter().any(|lead| self.triggers(lead).contains(&trigger));
-        Hints {
-            coded: any(Trigger::Coded),
-            quoted: any(Trigger::Quoted),
-            joined: any(Trigger::Joined),
-            tagged: any(Trigger::Tagged),
+    /// The same into the memory of earlier leads.
+    pub fn note(&self, text: &str, leads: &mut Leads) {
+        leads.clear();
+        let bytes = text.as_bytes();
+        for hit in self.automaton.find_overlapping_iter(bytes) {
+            let pattern = hit.pattern().as_usize();
+            let Some(trigger) = self.triggers.get(pattern) else { continue };
+            leads.signs.add(trigger.signs);
+            let leads_on = !trigger.rules.is_empty()
+                || (!trigger.named.is_empty() && may_name(bytes.get(hit.end()).copied()));
+            if leads_on {
+                leads.words.push(Lead { start: hit.start(), end: hit.end(), pattern });
+            }
         }
-    }
-
-    fn rules_of(&self, leads: &[Lead]) -> impl Iterator<Item = &Rule> {
-        leads.iter().flat_map(|lead| self.triggers(lead)).filter_map(|trigger| match trigger {
-            Trigger::Rule(index) => self.rules.get(*index),
-            Trigger::Coded | Trigger::Quoted | Trigger::Joined | Trigger::Tagged => None,
-        })
+        digits::leads(bytes, &mut leads.digits);
+        decode::leads(bytes, &mut leads.runs);
     }
 
     /// Everything that the rules find in a text, overlaps included, in no special order.
@@ -212,9 +180,9 @@ impl Engine {
         let mut found: Vec<Found> = Vec::new();
         let mut state = State::default();
         for lead in scan.words {
-            for trigger in self.triggers(lead) {
-                if let Trigger::Rule(index) = *trigger
-                    && scan.is_on(index)
+            let Some(trigger) = self.triggers.get(lead.pattern) else { continue };
+            for &index in &trigger.rules {
+                if scan.is_on(index)
                     && let Some(rule) = self.rules.get(index)
                     // What a rule has already taken or looked through is not looked at again.
                     && lead.start >= state.until(index)
@@ -225,8 +193,12 @@ impl Engine {
                     found.push(Found::new(index, span, evidence, score));
                 }
             }
+            if !trigger.named.is_empty() {
+                self.follow_name(lead, &trigger.named, scan, (&mut state, &mut found))?;
+            }
         }
-        if let Some(rule) = self.speaks_of_banks(scan) {
+        let bank = self.whole.banks.iter().find(|index| scan.is_on(**index));
+        if let Some(&rule) = bank.filter(|_| scan.signs.hold(Signs::BANK)) {
             self.numbers.bank_codes(self, rule, scan, &mut found);
         }
         if !scan.digits.is_empty() {
@@ -235,67 +207,141 @@ impl Engine {
         Ok(found)
     }
 
-    fn speaks_of_banks(&self, scan: &Scan<'_, '_>) -> Option<usize> {
-        let triggers = scan.words.iter().flat_map(|lead| self.triggers(lead));
-        triggers
-            .filter_map(|trigger| match trigger {
-                Trigger::Rule(index) => Some(*index),
-                Trigger::Coded | Trigger::Quoted | Trigger::Joined | Trigger::Tagged => None,
-            })
-            .find(|index| {
-                scan.is_on(*index)
-                    && self
-                        .rules
-                        .get(*index)
-                        .is_some_and(|rule| matches!(rule.how, How::Scanner(Scanner::SwiftBic)))
-            })
+    /// The value behind a name, for each of the rules whose name it may be.
+    fn follow_name<'t>(
+        &self,
+        lead: &Lead,
+        rules: &[usize],
+        scan: &Scan<'t, '_>,
+        (state, found): (&mut State<'t>, &mut Vec<Found>),
+    ) -> Result<(), Blocked> {
+        let Some(mut met) = state.take_met(scan.text, lead, &self.claims) else { return Ok(()) };
+        for index in met.rules.iter().filter(|index| rules.binary_search(index).is_ok()) {
+            let index = *index;
+            if !scan.is_on(index) || lead.start < state.until(index) {
+                continue;
+            }
+            let Some(rule) = self.rules.get(index) else { continue };
+            let How::Named(named) = &rule.how else { continue };
+            if !of_vendor(rule, scan, (met.end, &mut met.around)) {
+                continue;
+            }
+            if met.traits.fit(rule, named, Stands::InText) {
+                state.skip_to(index, met.span.1);
+                let (evidence, score) = strength(rule);
+                found.push(Found::new(index, met.span, evidence, score));
+            } else {
+                scan.effort.spend(met.span.1 - met.span.0)?;
+            }
+        }
+        state.keep_met(met);
+        Ok(())
     }
 
     /// The rule whose name the place has, if the whole of `value` is what it names.
     pub fn named(&self, value: &str, place: &Place, on: &[bool]) -> Option<Found> {
-        let on = self.rules.iter().enumerate().filter(|(index, _)| on.get(*index) == Some(&true));
-        on.filter_map(|(index, rule)| {
-            let fits = match &rule.how {
-                How::Named(named) => {
-                    named.claims(place)
-                        && secret(rule, named, value, Stands::Apart)
-                        && (rule.vendors.is_empty() || place.holds(&rule.vendors))
-                }
-                How::Keyed(pattern) => {
-                    let topic = Topic::try_from(index).unwrap_or(NEUTRAL);
-                    place
-                        .own
-                        .iter()
-                        .any(|name| name.hits.get(topic).is_some_and(|hit| !name.hits.outdone(hit)))
-                        && pattern.is_match(value.as_bytes())
-                        && !placeholder(value)
-                }
-                How::Scanner(Scanner::SwiftBic) => {
-                    let topic = Topic::try_from(index).unwrap_or(NEUTRAL);
-                    Check::SwiftBic.passes(value.as_bytes()) && place.speaks_of(topic, false).is_some()
-                }
-                How::Token(_) | How::Forms(_) | How::Scanner(_) => false,
-            };
+        let mut best: Option<Found> = None;
+        let mut take = |index: usize, rule: &Rule| {
             let (evidence, score) = strength(rule);
-            fits.then(|| Found::new(index, (0, value.len()), evidence, score))
+            let found = Found::new(index, (0, value.len()), evidence, score);
+            let stronger = |best: &Found| (score, std::cmp::Reverse(index)) > (best.score, std::cmp::Reverse(best.rule));
+            if best.as_ref().is_none_or(stronger) {
+                best = Some(found);
+            }
+        };
+        let is_on = |index: usize| on.get(index) == Some(&true);
+        let traits = Traits::of(value);
+        for (index, rule, named) in self.claimed(place).filter(|(index, ..)| is_on(*index)) {
+            if traits.fit(rule, named, Stands::Apart) && (rule.vendors.is_empty() || place.holds(&rule.vendors)) {
+                take(index, rule);
+            }
+        }
+        for &index in self.whole.keyed.iter().filter(|index| is_on(**index)) {
+            let topic = Topic::try_from(index).unwrap_or(NEUTRAL);
+            if let Some(rule) = self.rules.get(index)
+                && let How::Keyed(pattern) = &rule.how
+                && place.own.iter().any(|name| name.hits.get(topic).is_some_and(|hit| !name.hits.outdone(hit)))
+                && pattern.is_match(value.as_bytes())
+                && !placeholder(value)
+            {
+                take(index, rule);
+            }
+        }
+        for &index in self.whole.banks.iter().filter(|index| is_on(**index)) {
+            let topic = Topic::try_from(index).unwrap_or(NEUTRAL);
+            if let Some(rule) = self.rules.get(index)
+                && Check::SwiftBic.passes(value.as_bytes())
+                && place.speaks_of(topic, false).is_some()
+            {
+                take(index, rule);
+            }
+        }
+        best
+    }
+
+    /// The rules for named secrets to which one of the place's own names belongs.
+    fn claimed<'c>(&'c self, place: &'c Place) -> impl Iterator<Item = (usize, &'c Rule, &'c Named)> {
+        place.own.iter().flat_map(|name| name.rules.iter()).filter_map(|index| {
+            let rule = self.rules.get(*index)?;
+            match &rule.how {
+                How::Named(named) => Some((*index, rule, named)),
+                How::Token(_) | How::Forms(_) | How::Keyed(_) | How::Scanner(_) => None,
+            }
         })
-        .max_by_key(|found| (found.score, std::cmp::Reverse(found.rule)))
     }
 
     /// The same for a JSON number.
     pub fn named_number(&self, place: &Place, on: &[bool]) -> Option<Found> {
-        self.rules.iter().enumerate().filter(|(index, _)| on.get(*index) == Some(&true)).find_map(
-            |(index, rule)| match &rule.how {
-                How::Named(named) if named.numbers && named.claims(place) => {
-                    Some(Found::new(index, (0, 0), Evidence::Key, 300))
-                }
-                _ => None,
-            },
-        )
+        let fits = self.claimed(place).filter(|(index, _, named)| named.numbers && on.get(*index) == Some(&true));
+        fits.map(|(index, ..)| index).min().map(|index| Found::new(index, (0, 0), Evidence::Key, 300))
     }
 
     /// The rule that the digits of a JSON number satisfy as a whole.
     pub fn number(&self, digits: &str, scan: &Scan<'_, '_>) -> Option<Found> {
         self.numbers.number(self, digits, scan)
     }
+}
+
+impl Trigger {
+    fn add(&mut self, index: usize, rule: &Rule) {
+        let (rules, sign) = match rule.how {
+            How::Named(_) => (&mut self.named, Some(Signs::NAME)),
+            How::Scanner(Scanner::SwiftBic) => {
+                self.signs.add(Signs::BANK);
+                self.signs.add(Signs::NAME);
+                return;
+            }
+            How::Token(_) | How::Forms(_) | How::Keyed(_) | How::Scanner(_) => (&mut self.rules, None),
+        };
+        if !rules.contains(&index) {
+            rules.push(index);
+        }
+        sign.into_iter().for_each(|sign| self.signs.add(sign));
+    }
+}
+
+/// What says, wherever it stands, that a view of the text may show more.
+fn signs() -> Vec<(String, Signs)> {
+    const CODES: [&str; 15] =
+        ["\\u", "\\x", "\\0", "\\1", "%2", "%3", "%4", "%5", "%6", "%7", "%c", "%d", "%e", "%f", "&#"];
+    const NAMES: [&str; 12] = [
+        "commat", "period", "nbsp", "hyphen", "dash", "lowbar", "amp", "shy", "zwnj", "zwj", "zerowidthspace",
+        "nobreak",
+    ];
+    const QUOTED: [&str; 10] = ["=2", "=3", "=4", "=5", "=6", "=7", "=\n", "=\r\n", "=\\n", "=\\r\\n"];
+    const JOINS: [&str; 11] = ["+", " +", ".", " .", "&", " &", "||", " ||", " \"", " '", " \\\""];
+    const TAGS: [&str; 15] =
+        ["b", "i", "em", "strong", "span", "u", "s", "a", "font", "code", "small", "mark", "sub", "sup", "tt"];
+    const MARKS: [&str; 3] = ["<!--", "<wbr", "**"];
+    let mut signs: Vec<(String, Signs)> = Vec::new();
+    signs.extend(CODES.map(|code| (code.to_owned(), Signs::CODED)));
+    signs.extend(NAMES.map(|name| (format!("&{name};"), Signs::CODED)));
+    signs.extend(QUOTED.map(|code| (code.to_owned(), Signs::QUOTED)));
+    for quote in ["\"", "'", "`"] {
+        signs.extend(JOINS.map(|join| (format!("{quote}{join}"), Signs::JOINED)));
+        signs.push((format!("{quote}\n"), Signs::LINED));
+    }
+    signs.extend(TAGS.map(|tag| (format!("</{tag}>"), Signs::TAGGED)));
+    signs.extend(MARKS.map(|mark| (mark.to_owned(), Signs::TAGGED)));
+    signs
 }

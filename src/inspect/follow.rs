@@ -2,11 +2,12 @@
 
 use super::Blocked;
 use super::checks::{entropy, placeholder};
+use super::claims::Claims;
 use super::context::near;
 use super::digits::{before, is_word};
 use super::engine::Scan;
 use super::found::{Evidence, Lead};
-use super::named::{Stands, name_words, secret, value_after};
+use super::named::{Traits, name_words, value_after};
 use super::rules::{How, Rule, Scanner, Token};
 use super::scanners::{self, Ends};
 use super::words::Folded;
@@ -28,42 +29,55 @@ pub(super) fn strength(rule: &Rule) -> (Evidence, u32) {
 
 /// What one scan remembers, so that its cost stays linear.
 #[derive(Default)]
-pub(super) struct State {
-    /// Rules, and for each the offset before which there is nothing left to look at.
-    until: Vec<(usize, usize)>,
+pub(super) struct State<'t> {
+    /// By rule, the offset before which there is nothing left to look at.
+    until: Vec<usize>,
     ends: Ends,
-    /// The name that was met last: dozens of rules go by the same words.
-    name: Option<Met>,
+    /// Where the name ends that was met last: dozens of rules go by the same words.
+    name: usize,
+    /// That name, if there is a value behind it.
+    met: Option<Met<'t>>,
 }
 
-/// A name of secrets in a text.
-struct Met {
-    end: usize,
-    words: Folded,
-    value: Option<(usize, usize)>,
-    around: Option<Folded>,
+/// A name of secrets in a text, and the value behind it.
+pub(super) struct Met<'t> {
+    pub end: usize,
+    /// Where the value stands.
+    pub span: (usize, usize),
+    /// The rules that the name belongs to.
+    pub rules: Box<[usize]>,
+    pub traits: Traits<'t>,
+    /// The words before, once they have been asked for.
+    pub around: Option<Folded>,
 }
 
-impl State {
-    fn met(&mut self, scan: &Scan<'_, '_>, lead: &Lead) -> &mut Met {
-        let known = self.name.take().filter(|met| met.end == lead.end);
-        self.name.insert(known.unwrap_or_else(|| Met {
-            end: lead.end,
-            words: name_words(scan.text, lead.start, lead.end),
-            value: value_after(scan.text, lead.start, lead.end),
-            around: None,
-        }))
+impl<'t> State<'t> {
+    /// The name that a lead ends, to be given back with `keep_met`.
+    pub fn take_met(&mut self, text: &'t str, lead: &Lead, claims: &Claims) -> Option<Met<'t>> {
+        if self.name == lead.end {
+            return self.met.take();
+        }
+        (self.name, self.met) = (lead.end, None);
+        let span = value_after(text, lead.start, lead.end)?;
+        let rules = claims.of(name_words(text, lead.start, lead.end).squashed());
+        let traits = Traits::of(text.get(span.0..span.1)?);
+        (!rules.is_empty()).then_some(Met { end: lead.end, span, rules, traits, around: None })
+    }
+
+    /// Remembers a name for the next lead that ends with it.
+    pub fn keep_met(&mut self, met: Met<'t>) {
+        self.met = Some(met);
     }
 
     pub fn until(&self, rule: usize) -> usize {
-        self.until.iter().find(|(known, _)| *known == rule).map_or(0, |(_, until)| *until)
+        self.until.get(rule).copied().unwrap_or(0)
     }
 
     pub fn skip_to(&mut self, rule: usize, at: usize) {
-        match self.until.iter_mut().find(|(known, _)| *known == rule) {
-            Some((_, until)) => *until = at.max(*until),
-            None => self.until.push((rule, at)),
+        if self.until.len() <= rule {
+            self.until.resize(rule + 1, 0);
         }
+        self.until.get_mut(rule).into_iter().for_each(|until| *until = at.max(*until));
     }
 }
 
@@ -103,26 +117,11 @@ pub(super) fn follow(
     rule: &Rule,
     lead: &Lead,
     scan: &Scan<'_, '_>,
-    (index, state): (usize, &mut State),
+    (index, state): (usize, &mut State<'_>),
 ) -> Result<Option<(usize, usize)>, Blocked> {
     let bytes = scan.text.as_bytes();
     match &rule.how {
         How::Token(token) => token_at(rule, token, lead, scan),
-        How::Named(named) => {
-            let met = state.met(scan, lead);
-            let Some((start, end)) = met.value.filter(|_| named.claims_words(&met.words)) else {
-                return Ok(None);
-            };
-            if !of_vendor(rule, scan, met) {
-                return Ok(None);
-            }
-            let value = scan.text.get(start..end).unwrap_or_default();
-            if secret(rule, named, value, Stands::InText) {
-                return Ok(Some((start, end)));
-            }
-            scan.effort.spend(value.len())?;
-            Ok(None)
-        }
         How::Scanner(Scanner::BasicCredentials) => {
             let glued = is_word(before(bytes, lead.start));
             Ok(scanners::basic_credentials(bytes, lead.end).filter(|_| !glued))
@@ -145,7 +144,7 @@ pub(super) fn follow(
             state.skip_to(index, lead.end);
             Ok(key)
         }
-        How::Scanner(_) | How::Forms(_) | How::Keyed(_) => Ok(None),
+        How::Scanner(_) | How::Named(_) | How::Forms(_) | How::Keyed(_) => Ok(None),
     }
 }
 
@@ -165,13 +164,12 @@ fn token_at(
     {
         return Ok(None);
     }
-    let Some(captures) = token.pattern.captures(window) else {
+    let Some(span) = token.pattern.span(window) else {
         scan.effort.spend(window.len())?;
         return Ok(None);
     };
-    let Some(span) = captures.get(1).or_else(|| captures.get(0)) else { return Ok(None) };
     let Some(back) = behind(token, bytes, lead.start) else { return Ok(None) };
-    let (start, end) = (lead.start + span.start() - back, lead.start + span.end());
+    let (start, end) = (lead.start + span.start - back, lead.start + span.end);
     let value = scan.text.get(start..end).unwrap_or_default();
     let ends_well = token.ends_anywhere || !is_word(bytes.get(end));
     let fits = ends_well
@@ -192,12 +190,12 @@ fn behind(token: &Token, bytes: &[u8], at: usize) -> Option<usize> {
     (length == token.back && !is_word(before(bytes, at - length))).then_some(length)
 }
 
-/// Whether a word of the rule's vendors stands before the name, or on the way to the text.
-fn of_vendor(rule: &Rule, scan: &Scan<'_, '_>, met: &mut Met) -> bool {
+/// Whether a word of the rule's vendors stands before the name that ends at `end`, or on the way to the text.
+pub(super) fn of_vendor(rule: &Rule, scan: &Scan<'_, '_>, (end, around): (usize, &mut Option<Folded>)) -> bool {
     if rule.vendors.is_empty() {
         return true;
     }
-    let words = met.around.get_or_insert_with(|| Folded::of(near(scan.text, met.end)));
+    let words = around.get_or_insert_with(|| Folded::of(near(scan.text, end)));
     rule.vendors.iter().any(|vendor| words.squashed().contains(vendor.as_str()))
         || scan.around.holds(&rule.vendors)
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, LazyCell};
 
 use super::Blocked;
+use super::normalise::Hints;
 use super::place::Place;
 
 /// Places in a text where something may be.
@@ -12,6 +13,57 @@ pub(super) struct Leads {
     pub digits: Vec<usize>,
     /// Starts of runs that may be encoded text.
     pub runs: Vec<usize>,
+    /// What else was met.
+    pub signs: Signs,
+}
+
+/// What patterns say without leading to a place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Signs(u8);
+
+impl Signs {
+    /// A character may be written as a code.
+    pub const CODED: Self = Self(1);
+    /// Text may be quoted-printable.
+    pub const QUOTED: Self = Self(2);
+    /// A string may be put together of several.
+    pub const JOINED: Self = Self(4);
+    /// Markup may stand inside of a word.
+    pub const TAGGED: Self = Self(8);
+    /// The name of a secret.
+    pub const NAME: Self = Self(16);
+    /// Banks are spoken of.
+    pub const BANK: Self = Self(32);
+    /// A string may go on in the next line.
+    pub const LINED: Self = Self(64);
+
+    pub fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Takes back what has been said.
+    pub fn forget(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+
+    pub fn hold(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether they call for a closer look: at a decoded view, or at words that look like nothing.
+    pub fn call(self) -> bool {
+        self.hold(Self(15 | 32 | 64))
+    }
+
+    /// What only a decoded view of the text would show.
+    pub fn hints(self) -> Hints {
+        Hints {
+            coded: self.hold(Self::CODED),
+            quoted: self.hold(Self::QUOTED),
+            joined: self.hold(Self(Self::JOINED.0 | Self::LINED.0)),
+            tagged: self.hold(Self::TAGGED),
+        }
+    }
 }
 
 /// A prefix or name of a rule.
@@ -67,22 +119,15 @@ impl Found {
 impl Leads {
     /// Whether there is nothing to look closer at.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.digits.is_empty() && self.runs.is_empty()
+        self.words.is_empty() && self.digits.is_empty() && self.runs.is_empty() && !self.signs.call()
     }
 
-    /// Moves all offsets; what `to` has no place for is dropped. A lead keeps its length and follows its end, since
-    /// it may begin inside of an escape.
-    pub fn shift(&mut self, to: impl Fn(usize) -> Option<usize>) {
-        self.words = self
-            .words
-            .iter()
-            .filter_map(|lead| {
-                let end = to(lead.end)?;
-                Some(Lead { start: end.checked_sub(lead.end - lead.start)?, end, pattern: lead.pattern })
-            })
-            .collect();
-        self.digits = self.digits.iter().filter_map(|lead| to(*lead)).collect();
-        self.runs = self.runs.iter().filter_map(|lead| to(*lead)).collect();
+    /// Forgets everything but its memory.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.digits.clear();
+        self.runs.clear();
+        self.signs = Signs::default();
     }
 }
 

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::Limits;
 use super::lexer::{Escapes, Lexer, Quoted, Token};
 use super::pass::{Edit, apply};
+use super::place::Name;
 use super::pointer::Alive;
 use super::shifts::unescape;
 use super::words::holds_mask;
@@ -53,7 +55,9 @@ pub(super) struct Frame {
     pub names_secret: bool,
     /// The present key is one whose value is named elsewhere.
     pub value_like: bool,
-    labels: OnceCell<Vec<String>>,
+    /// What the present key speaks of.
+    name: OnceCell<Rc<Name>>,
+    labels: OnceCell<Vec<Rc<Name>>>,
     titles: OnceCell<Vec<String>>,
     /// Offset of an array's bracket.
     array: usize,
@@ -77,6 +81,7 @@ impl Frame {
             alive,
             names_secret: false,
             value_like: false,
+            name: OnceCell::new(),
             labels: OnceCell::new(),
             titles: OnceCell::new(),
             array: start,
@@ -105,6 +110,7 @@ impl Frame {
     pub fn forget_key(&mut self) {
         self.key = None;
         self.masked = None;
+        self.name = OnceCell::new();
         self.value_like = false;
         self.names_secret = false;
     }
@@ -125,6 +131,7 @@ impl Frame {
         }
         taken.insert(masked.clone());
         self.masked = Some(masked);
+        self.name = OnceCell::new();
     }
 
     fn written_key<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -164,10 +171,15 @@ impl Frame {
         TEXT_NAMES.iter().any(|name| key.eq_ignore_ascii_case(name))
     }
 
+    /// What the present key speaks of, as far as it is no finding, found once.
+    pub fn name(&self, text: &str, name: impl FnOnce(&str) -> Rc<Name>) -> Rc<Name> {
+        self.name.get_or_init(|| name(&self.shown_key(text))).clone()
+    }
+
     /// What the labels of this object say, found once.
-    pub fn labels(&self, text: &str, limits: &Limits) -> &[String] {
+    pub fn labels(&self, text: &str, limits: &Limits, name: impl Fn(&str) -> Rc<Name>) -> &[Rc<Name>] {
         let Some(start) = self.object else { return &[] };
-        self.labels.get_or_init(|| labels(text, start, limits))
+        self.labels.get_or_init(|| labels(text, start, limits).iter().map(|label| name(label)).collect())
     }
 
     /// The strings of the first row of this array of rows, found once.
@@ -181,6 +193,11 @@ impl Frame {
         self.titles.get_or_init(|| columns(text, start, limits))
     }
 
+    /// The present key as it is written.
+    pub fn present_key(&self) -> Option<Quoted> {
+        self.key
+    }
+
     /// The place in this array of the value that is read at present.
     pub fn present(&self) -> usize {
         self.index.saturating_sub(1)
@@ -191,10 +208,26 @@ impl Frame {
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub quoted: Quoted,
-    /// The exact pointer of the string.
-    pub pointer: String,
+    /// Its place in the array, unless members of one object are the pieces.
+    pub index: Option<usize>,
+    /// The key under which it stands there.
+    pub key: Option<Quoted>,
     /// Edits of the walk when the piece had been looked at by itself.
     pub edits: Range<usize>,
+}
+
+impl Piece {
+    /// The pointer of the string, below what holds the pieces at `pointer`.
+    pub fn pointer(&self, text: &str, pointer: &str, push: fn(&mut String, &str)) -> String {
+        let mut pointer = pointer.to_owned();
+        if let Some(index) = self.index {
+            push(&mut pointer, &index.to_string());
+        }
+        if let Some(key) = self.key {
+            push(&mut pointer, &decoded(text, key));
+        }
+        pointer
+    }
 }
 
 /// Strings of an array that begins after the lexer's position.

@@ -1,5 +1,6 @@
 //! Digits with more between them than any form has: `4 1 1 1 …`, `4-1-1-1-…`, `4111_1111_1111_1111`.
 
+use super::bytes::{self, DIGIT};
 use super::digits::{before, is_word};
 
 /// Digits of the longest number that is read so.
@@ -10,9 +11,24 @@ const GAP: usize = 3;
 /// Digits that belong together, and where they stand.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    pub digits: Vec<u8>,
+    held: [u8; MOST + 8],
+    length: usize,
     pub start: usize,
     pub end: usize,
+}
+
+impl Run {
+    /// The digits without what stands between them.
+    pub fn digits(&self) -> &[u8] {
+        self.held.get(..self.length).unwrap_or_default()
+    }
+
+    fn take(&mut self, digits: &[u8]) {
+        if let Some(place) = self.held.get_mut(self.length..self.length + digits.len()) {
+            place.copy_from_slice(digits);
+            self.length += digits.len();
+        }
+    }
 }
 
 /// Where the list of single digits ends that begins at `at`, if it is longer than any number.
@@ -39,11 +55,12 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
     if !(1..=6).contains(&first) {
         return None;
     }
-    let mut digits = bytes.get(at..at + first)?.to_vec();
+    let mut run = Run { held: [0; MOST + 8], length: 0, start: at, end: at };
+    run.take(bytes.get(at..at + first)?);
     let mut end = at + first;
     let mut join: Option<&[u8]> = None;
     let (mut groups, mut mixed) = (1, false);
-    while digits.len() <= MOST {
+    while run.length <= MOST {
         let width = gap(bytes, end);
         let length = group(bytes, end + width);
         if width == 0 || length == 0 {
@@ -57,7 +74,7 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
             return None;
         }
         join = Some(sign);
-        digits.extend(bytes.get(end + width..end + width + length)?);
+        run.take(bytes.get(end + width..end + width + length)?);
         end += width + length;
         groups += 1;
         if length < first {
@@ -75,8 +92,8 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
         (_, Some(b":")) => 3,
         _ => 2,
     };
-    let fits = groups >= least && (8..=MOST).contains(&digits.len());
-    (fits && complete && !usual && !is_word(bytes.get(end))).then_some(Run { digits, start: at, end })
+    let fits = groups >= least && (8..=MOST).contains(&run.length);
+    (fits && complete && !usual && !is_word(bytes.get(end))).then_some(Run { end, ..run })
 }
 
 fn in_list(bytes: &[u8], start: usize, end: usize) -> bool {
@@ -89,7 +106,7 @@ fn in_list(bytes: &[u8], start: usize, end: usize) -> bool {
 }
 
 fn group(bytes: &[u8], at: usize) -> usize {
-    bytes.get(at..).unwrap_or_default().iter().take(7).take_while(|byte| byte.is_ascii_digit()).count()
+    bytes::run(bytes, at, 7, DIGIT)
 }
 
 fn gap(bytes: &[u8], at: usize) -> usize {
@@ -123,7 +140,7 @@ mod tests {
         for text in ["4 1 1 1 1 1 1 1 1 1", "4-1-1-1-1-1-1-1-1-1", "4 - 1 - 1 - 1 1 1 1 1 1 1", "41111_11111"]
         {
             let run = run(text.as_bytes(), 0).unwrap();
-            assert_eq!((run.digits.as_slice(), run.end), (&b"4111111111"[..], text.len()), "{text}");
+            assert_eq!((run.digits(), run.end), (&b"4111111111"[..], text.len()), "{text}");
         }
         assert_eq!(run(b"4111-1111 1111.1111", 0).map(|run| run.end), Some(19));
         for text in ["4111 1111", "1 2 3", "12, 34, 5", "123456789", "1, 22, 333", "4 1 1 1 1 1 1 1 1 1x"] {

@@ -7,7 +7,9 @@
 //! The way of a value: [`Inspector::filter`] → `walk` (tokens of `lexer`, names of `frame`) → `pass` (one text)
 //! → `engine` (leads, rules, validators) → `overlap` → edits of the original bytes.
 
+mod bytes;
 mod checks;
+mod claims;
 mod config;
 mod context;
 mod crypto;
@@ -22,6 +24,7 @@ mod filtered;
 mod follow;
 mod found;
 mod frame;
+mod hasher;
 mod inspector;
 mod joined;
 mod ledger;

@@ -1,8 +1,10 @@
 //! Secrets in text that only the name in front of them gives away: `DB_PASSWORD=…`, `"api_key": "…"`.
 
+use std::cell::OnceCell;
+
+use super::bytes::{self, DIGIT, LETTER};
 use super::checks::{entropy, location, placeholder};
 use super::digits::{before, is_word};
-use super::place::Place;
 use super::rules::{Named, Rule};
 use super::words::{Folded, mask_length};
 
@@ -188,44 +190,64 @@ fn name_start(bytes: &[u8], start: usize) -> usize {
     from
 }
 
-impl Named {
-    /// Whether the value's own names are those of this rule.
-    pub fn claims(&self, place: &Place) -> bool {
-        place.own.iter().any(|name| self.claims_words(&name.folded))
-    }
-
-    /// Whether a name of these words is one of this rule.
-    pub fn claims_words(&self, words: &Folded) -> bool {
-        self.squashed.iter().any(|phrase| words.end_with(phrase))
-            && !self.unless.iter().any(|phrase| words.end_with(phrase))
-    }
-}
-
 /// The words of the name in a text that ends with the phrase at `start..end`.
 pub(super) fn name_words(text: &str, start: usize, end: usize) -> Folded {
     let from = name_start(text.as_bytes(), start);
     Folded::of(text.get(from..end).unwrap_or_default())
 }
 
-/// Whether `value` is a secret for a rule that its name has chosen.
-pub(super) fn secret(rule: &Rule, named: &Named, value: &str, stands: Stands) -> bool {
-    let digit = value.bytes().any(|byte| byte.is_ascii_digit());
-    let sign = value.bytes().any(|byte| {
-        byte.is_ascii_punctuation()
-            && !matches!(byte, b'.' | b'_' | b'-' | b'/' | b'(' | b')' | b'[' | b']' | b'=')
-    });
-    let letter = value.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let telling = match (named.letters_only, stands) {
-        (true, Stands::Apart) => true,
-        (true, Stands::InText) => digit || sign,
-        (false, _) => letter && (digit || (value.len() >= 16 && mixed(value))),
-    };
-    telling
-        && (named.letters_only || !identifier(value))
-        && named.value.is_match(value.as_bytes())
-        && !placeholder(value)
-        && !location(value)
-        && entropy(value) >= rule.entropy
+/// Whether a name may go on with this byte, or a value follow it: what `value_after` asks for first.
+pub(super) fn may_name(next: Option<u8>) -> bool {
+    next.is_some_and(|byte| {
+        byte.is_ascii_whitespace()
+            || bytes::is(byte, DIGIT)
+            || matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b'*' | b',' | b'_' | b'-')
+            || matches!(byte, b':' | b'=' | b'>' | b'|' | b'?')
+    })
+}
+
+/// What a value is like, whatever rule asks: found out once.
+pub(super) struct Traits<'v> {
+    value: &'v str,
+    digit: bool,
+    sign: bool,
+    letter: bool,
+    mixed: OnceCell<bool>,
+    harmless: OnceCell<bool>,
+    identifier: OnceCell<bool>,
+    entropy: OnceCell<f64>,
+}
+
+impl<'v> Traits<'v> {
+    pub fn of(value: &'v str) -> Self {
+        let (mut digit, mut sign, mut letter) = (false, false, false);
+        for byte in value.bytes() {
+            digit |= bytes::is(byte, DIGIT);
+            letter |= bytes::is(byte, LETTER);
+            sign |= byte.is_ascii_punctuation()
+                && !matches!(byte, b'.' | b'_' | b'-' | b'/' | b'(' | b')' | b'[' | b']' | b'=');
+        }
+        let (mixed, harmless) = (OnceCell::new(), OnceCell::new());
+        Self { value, digit, sign, letter, mixed, harmless, identifier: OnceCell::new(), entropy: OnceCell::new() }
+    }
+
+    /// Whether it is a secret for a rule that its name has chosen.
+    pub fn fit(&self, rule: &Rule, named: &Named, stands: Stands) -> bool {
+        let value = self.value;
+        let telling = match (named.letters_only, stands) {
+            (true, Stands::Apart) => true,
+            (true, Stands::InText) => self.digit || self.sign,
+            (false, _) => {
+                let mixed = || *self.mixed.get_or_init(|| mixed(value));
+                self.letter && (self.digit || (value.len() >= 16 && mixed()))
+            }
+        };
+        telling
+            && !*self.harmless.get_or_init(|| placeholder(value) || location(value))
+            && (named.letters_only || !*self.identifier.get_or_init(|| identifier(value)))
+            && *self.entropy.get_or_init(|| entropy(value)) >= rule.entropy
+            && named.value.is_match(value.as_bytes())
+    }
 }
 
 /// Whether capitals and small letters stand in no order.

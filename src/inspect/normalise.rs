@@ -14,6 +14,13 @@ const ZEROS: &[u32] = &[
     0x1E2F0, 0x1E950, 0x1FBF0,
 ];
 
+/// Characters before a look-alike that are of its word.
+const BACK: usize = 64;
+/// Bytes of a word from there on.
+const AHEAD: usize = 512;
+/// Bytes behind a long word without ASCII that are looked through at once.
+const FAR: usize = 1 << 14;
+
 enum Fold {
     Keep,
     Drop,
@@ -64,20 +71,16 @@ pub(super) fn is_plain(text: &str) -> bool {
 /// The views of a text that differ from it. Codes in codes are undone up to `most` times.
 pub(super) fn views(text: &str, hints: Hints, most: usize) -> Vec<View> {
     let mut views: Vec<View> = Vec::new();
-    if hints.coded || !(text.is_ascii() || is_plain(text)) {
-        let (plain, shifts) = view(text, hints.coded);
-        if plain != text {
+    if hints.coded || !text.is_ascii() {
+        if let Some((plain, shifts)) = view(text, hints.coded) {
             let chain = vec![if hints.coded { "escapes" } else { "unicode" }];
             views.push(View { text: plain, steps: vec![shifts], chain });
         }
         while hints.coded
             && views.len() < most
             && let Some(last) = views.last()
+            && let Some((plain, shifts)) = view(&last.text, true)
         {
-            let (plain, shifts) = view(&last.text, true);
-            if plain == last.text {
-                break;
-            }
             let steps = last.steps.iter().cloned().chain([shifts]).collect();
             let chain = last.chain.iter().copied().chain(["escapes"]).collect();
             views.push(View { text: plain, steps, chain });
@@ -101,63 +104,126 @@ pub(super) fn views(text: &str, hints: Hints, most: usize) -> Vec<View> {
     views
 }
 
-fn view(text: &str, coded: bool) -> (String, Shifts) {
+/// The plainer text, unless it is the same. What stays is copied in stretches.
+fn view(text: &str, coded: bool) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
-    let mut view = String::with_capacity(text.len());
+    let mut view = String::new();
     let mut shifts = Shifts::default();
-    let mut at = 0;
-    // Whether the word that ends here has ASCII letters or digits among look-alikes.
-    let mut mixed_until = 0;
-    while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
-        let (letter, length) = if coded {
+    // What comes before `copied` is in the view.
+    let (mut at, mut copied) = (0, 0);
+    let mut words = Words::default();
+    while let Some(found) = next_odd(bytes, at, coded) {
+        at = found;
+        let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
+        let (read, length) = if coded && letter.is_ascii() {
             decoded(letter, bytes.get(at..).unwrap_or_default())
         } else {
             (letter, letter.len_utf8())
         };
-        match fold(letter) {
-            Fold::Keep => view.push(letter),
-            Fold::Drop => {}
-            Fold::As(other) => view.push(other),
-            Fold::Like(other) => {
-                if at >= mixed_until
-                    && let Some(end) = mixed_word(text, at)
-                {
-                    mixed_until = end;
-                }
-                view.push(if at < mixed_until { other } else { letter });
-            }
+        let other = match fold(read) {
+            Fold::Keep => Some(read),
+            Fold::Drop => None,
+            Fold::As(other) => Some(other),
+            Fold::Like(other) => Some(if words.mixed(text, at) { other } else { read }),
+        };
+        if other == Some(letter) && length == letter.len_utf8() {
+            at += length;
+            continue;
         }
+        if view.capacity() == 0 {
+            view.reserve(text.len());
+        }
+        view.push_str(text.get(copied..at).unwrap_or_default());
+        view.extend(other);
         at += length;
+        copied = at;
         shifts.keep_step(view.len(), at);
     }
-    (view, shifts)
+    if copied == 0 {
+        return None;
+    }
+    view.push_str(text.get(copied..).unwrap_or_default());
+    Some((view, shifts))
 }
 
-/// Where the word at `at` ends, if all its letters are ASCII or look like ASCII, and some are ASCII indeed.
-fn mixed_word(text: &str, at: usize) -> Option<usize> {
+/// Where the next character stands that is not ASCII, or with `coded` one that may begin a code.
+fn next_odd(bytes: &[u8], from: usize, coded: bool) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let odd = |byte: &u8| !byte.is_ascii() || (coded && matches!(byte, b'%' | b'\\' | b'&'));
+    if rest.first().is_some_and(odd) {
+        return Some(from);
+    }
+    let (chunks, tail) = rest.as_chunks::<16>();
+    // Sixteen bytes at a time, without a branch for each.
+    let full = chunks.iter().position(|chunk| chunk.iter().fold(false, |any, byte| any | odd(byte)));
+    let start = full.unwrap_or(chunks.len()) * 16;
+    let near = rest.get(start..rest.len().min(start + 16 + tail.len()))?;
+    near.iter().position(odd).map(|found| from + start + found)
+}
+
+/// Which words have ASCII letters or digits among look-alikes of them: told once for each word.
+#[derive(Default)]
+struct Words {
+    /// Look-alikes before this are what they look like.
+    mixed_until: usize,
+    /// Look-alikes before this are what they are.
+    own_until: usize,
+}
+
+impl Words {
+    fn mixed(&mut self, text: &str, at: usize) -> bool {
+        if at >= self.mixed_until && at >= self.own_until {
+            match mixed_word(text, at) {
+                Ok(end) => self.mixed_until = end,
+                Err(end) => self.own_until = end,
+            }
+        }
+        at < self.mixed_until
+    }
+}
+
+/// Where the word at `at` ends, if all its letters are ASCII or look like ASCII, and some are ASCII indeed; else up to
+/// where no letter of it can be in such a word.
+fn mixed_word(text: &str, at: usize) -> Result<usize, usize> {
     let part = |letter: char| {
         letter.is_alphanumeric()
             || matches!(letter, '_' | '-' | '.' | '@' | '+')
             || matches!(fold(letter), Fold::Drop)
     };
-    let back = text
-        .get(..at)?
-        .chars()
-        .rev()
-        .take(64)
-        .take_while(|letter| part(*letter))
-        .map(char::len_utf8)
-        .sum::<usize>();
-    let start = at - back;
-    let word = text.get(start..)?;
-    let end = start
-        + word.find(|letter: char| !part(letter)).unwrap_or(word.len()).min(word.floor_char_boundary(512));
-    let word = text.get(start..end)?;
-    let ascii = word.chars().filter(char::is_ascii_alphanumeric).count();
+    let head = text.get(..at).unwrap_or_default();
+    let (mut start, mut count) = (at, 0);
+    for letter in head.chars().rev().take(BACK).take_while(|letter| part(*letter)) {
+        start -= letter.len_utf8();
+        count += 1;
+    }
+    let word = text.get(start..).unwrap_or_default();
+    let window = word.floor_char_boundary(AHEAD);
+    let end = start + word.find(|letter: char| !part(letter)).unwrap_or(word.len()).min(window);
+    let word = text.get(start..end).unwrap_or_default();
+    let ascii = word.bytes().any(|byte| byte.is_ascii_alphanumeric());
     let strange = word
         .chars()
-        .any(|letter| letter.is_alphabetic() && !letter.is_ascii() && matches!(fold(letter), Fold::Keep));
-    (ascii > 0 && !strange).then_some(end.max(at + 1))
+        .any(|letter| !letter.is_ascii() && letter.is_alphabetic() && matches!(fold(letter), Fold::Keep));
+    if ascii && !strange {
+        return Ok(end.max(at + 1));
+    }
+    // The whole word has been seen, and will be seen from each of its letters.
+    let whole = count < BACK && end < start + window && word.chars().count() <= BACK;
+    if whole {
+        return Err(end);
+    }
+    // A letter of its own script counts for all before it.
+    let own = word.char_indices().rev().find(|(_, letter)| {
+        !letter.is_ascii() && letter.is_alphabetic() && matches!(fold(*letter), Fold::Keep)
+    });
+    if let Some((last, letter)) = own {
+        return Err((at + 1).max(start + last + letter.len_utf8()));
+    }
+    // Without ASCII far ahead, no window of a letter before that has some.
+    let rest = text.get(end..text.floor_char_boundary(end + FAR)).unwrap_or_default();
+    let plain = rest.chars().take_while(|letter| part(*letter) && !letter.is_ascii_alphanumeric());
+    let far = end + plain.map(char::len_utf8).sum::<usize>();
+    Err((at + 1).max(far.saturating_sub(AHEAD)))
 }
 
 /// The character at the start of `bytes`, read through the codes of URLs, JSON, C and HTML.
@@ -305,7 +371,8 @@ fn unquoted(text: &str) -> Option<(String, Shifts)> {
 fn fold(letter: char) -> Fold {
     let code = u32::from(letter);
     match code {
-        0..0xA0 => Fold::Keep,
+        // Most letters there are stand for themselves: Latin with accents, ideographs, Hangul.
+        0..0xA0 | 0xC0..0x0300 | 0x4E00..0xA000 | 0xAC00..0xD7A4 => Fold::Keep,
         0xA0 | 0x2000..=0x200A | 0x2028..=0x2029 | 0x202F | 0x205F | 0x3000 => Fold::As(' '),
         0xAD
         | 0x0300..=0x036F
@@ -351,13 +418,44 @@ fn fold(letter: char) -> Fold {
 
 /// Greek, Cyrillic and Armenian letters that look like ASCII.
 fn like(letter: char) -> Fold {
-    const STRANGE: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυχϲϳАВЕКМНОРСТУХЅІЈаеорсухѕіјһԁԛԝկհոսօ";
-    const ASCII: &str = "ABEZHIKMNOPTYXavopuxcjABEKMHOPCTYXSIJaeopcyxsijhdqwkhnuo";
-    STRANGE
-        .chars()
-        .zip(ASCII.chars())
-        .find(|(strange, _)| *strange == letter)
-        .map_or(Fold::Keep, |(_, ascii)| Fold::Like(ascii))
+    Fold::Like(match letter {
+        'Α' | 'А' => 'A',
+        'Β' | 'В' => 'B',
+        'Ε' | 'Е' => 'E',
+        'Ζ' => 'Z',
+        'Η' | 'Н' => 'H',
+        'Ι' | 'І' => 'I',
+        'Κ' | 'К' => 'K',
+        'Μ' | 'М' => 'M',
+        'Ν' => 'N',
+        'Ο' | 'О' => 'O',
+        'Ρ' | 'Р' => 'P',
+        'Τ' | 'Т' => 'T',
+        'Υ' | 'У' => 'Y',
+        'Χ' | 'Х' => 'X',
+        'α' | 'а' => 'a',
+        'ν' => 'v',
+        'ο' | 'о' | 'օ' => 'o',
+        'ρ' | 'р' => 'p',
+        'υ' | 'ս' => 'u',
+        'χ' | 'х' => 'x',
+        'ϲ' | 'с' => 'c',
+        'ϳ' | 'ј' => 'j',
+        'С' => 'C',
+        'Ѕ' => 'S',
+        'Ј' => 'J',
+        'е' => 'e',
+        'у' => 'y',
+        'ѕ' => 's',
+        'і' => 'i',
+        'һ' | 'հ' => 'h',
+        'ԁ' => 'd',
+        'ԛ' => 'q',
+        'ԝ' => 'w',
+        'կ' => 'k',
+        'ո' => 'n',
+        _ => return Fold::Keep,
+    })
 }
 
 fn as_char(code: u32) -> Fold {

@@ -1,6 +1,7 @@
 //! The digit-driven pass: at each run of digits the shapes that begin there, and the types with code of their own.
 
 use super::Error;
+use super::bytes::{self, ALPHANUMERIC, LETTER, LOWER, UPPER, WORD};
 use super::checks::Check;
 use super::context::Lexicon;
 use super::digits::{after_country, before, is_word};
@@ -12,13 +13,27 @@ use super::shapes::{LONGEST, Shapes};
 use super::surroundings::{Surroundings, nearness, topic_of};
 use super::{crypto, dates, loose, net, phone, scanners};
 
+/// Bytes of the longest word that is of interest as a whole.
+const WORD_LONGEST: usize = 128;
+
 /// What numbers there are, ready to match.
 pub(super) struct Numbers {
     shapes: Shapes,
     /// By template, its rule and whether it fires by itself.
     forms: Vec<(usize, bool)>,
-    scanners: Vec<(usize, Scanner)>,
+    /// Types whose words hold digits anywhere.
+    addresses: Vec<(usize, Scanner)>,
+    /// Types that begin with digits.
+    coded: Vec<(usize, Scanner)>,
     pub lexicon: Lexicon,
+}
+
+/// A word of letters and digits with a digit that has been noted.
+#[derive(Clone, Copy)]
+struct Token {
+    start: usize,
+    end: usize,
+    lead: usize,
 }
 
 /// One number that is looked at.
@@ -34,7 +49,7 @@ impl Numbers {
     pub fn new(rules: &[Rule], lexicon: Lexicon) -> Result<Self, Error> {
         let mut templates = Vec::new();
         let mut forms = Vec::new();
-        let mut scanners = Vec::new();
+        let (mut addresses, mut coded) = (Vec::new(), Vec::new());
         for (index, rule) in rules.iter().enumerate() {
             if let Some(own) = rule.forms() {
                 for (kind, alone) in [(&own.alone, true), (&own.context, false)] {
@@ -43,11 +58,23 @@ impl Numbers {
                 }
             }
             if let How::Scanner(scanner) = rule.how {
-                scanners.push((index, scanner));
+                match scanner {
+                    Scanner::Crypto
+                    | Scanner::MacAddress
+                    | Scanner::IpAddress
+                    | Scanner::DiscordToken
+                    | Scanner::VaultToken => addresses.push((index, scanner)),
+                    Scanner::Iban | Scanner::Phone | Scanner::DateOfBirth => coded.push((index, scanner)),
+                    Scanner::BasicCredentials
+                    | Scanner::Email
+                    | Scanner::Jwt
+                    | Scanner::PrivateKey
+                    | Scanner::SwiftBic => {}
+                }
             }
         }
         let shapes = Shapes::new(&templates).ok_or(Error::Shapes)?;
-        Ok(Self { shapes, forms, scanners, lexicon })
+        Ok(Self { shapes, forms, addresses, coded, lexicon })
     }
 
     /// What the digits of one text are part of.
@@ -64,7 +91,8 @@ impl Numbers {
                 if let Some(group) = letters_before(bytes, start) {
                     self.shaped(engine, bytes, group, &mut around, found);
                 }
-                self.addresses(engine, (start, lead), &mut around, found);
+                let end = lead + bytes::run(bytes, lead, WORD_LONGEST, ALPHANUMERIC);
+                self.addresses(Token { start, end, lead }, &mut around, found);
             }
             if lead >= loose_until {
                 loose_until = self.loosely(engine, bytes, lead, &mut around, found);
@@ -85,13 +113,24 @@ impl Numbers {
         if is_word(before(bytes, start)) {
             return;
         }
+        let mut buffer = [0u8; LONGEST];
+        // Many shapes end at the same byte: they have the same letters and digits.
+        let (mut read, mut length) = (start, 0);
         self.shapes.at(bytes, start, |template, end| {
             if is_word(bytes.get(end)) {
                 return;
             }
             let Some(&(rule, alone)) = self.forms.get(template) else { return };
-            let mut buffer = [0u8; LONGEST];
-            let Some(value) = letters_and_digits(bytes, (start, end), &mut buffer) else { return };
+            for &byte in bytes.get(read..end).unwrap_or_default() {
+                if bytes::is(byte, ALPHANUMERIC)
+                    && let Some(place) = buffer.get_mut(length)
+                {
+                    *place = byte.to_ascii_uppercase();
+                    length += 1;
+                }
+            }
+            read = end;
+            let value = buffer.get(..length).unwrap_or_default();
             found.extend(judge(engine, around, &Candidate { rule, start, end, alone, value }));
         });
     }
@@ -109,14 +148,14 @@ impl Numbers {
             return end;
         }
         let Some(run) = loose::run(bytes, lead) else { return lead };
-        self.shapes.at(&run.digits, 0, |template, end| {
-            let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == run.digits.len()) else {
+        self.shapes.at(run.digits(), 0, |template, end| {
+            let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == run.digits().len()) else {
                 return;
             };
             let strong =
                 engine.rule(rule).and_then(Rule::forms).is_some_and(|forms| forms.check.strength() >= 40);
             if strong || !alone {
-                let candidate = Candidate { rule, start: run.start, end: run.end, alone, value: &run.digits };
+                let candidate = Candidate { rule, start: run.start, end: run.end, alone, value: run.digits() };
                 found.extend(judge(engine, around, &candidate).filter(|_| !Surroundings::weak(engine, rule)));
             }
         });
@@ -124,24 +163,25 @@ impl Numbers {
     }
 
     /// Types whose words hold digits anywhere: addresses of networks and of cryptocurrencies.
-    fn addresses(
-        &self,
-        engine: &Engine,
-        (start, lead): (usize, usize),
-        around: &mut Surroundings<'_, '_>,
-        found: &mut Vec<Found>,
-    ) {
+    fn addresses(&self, token: Token, around: &mut Surroundings<'_, '_>, found: &mut Vec<Found>) {
         let bytes = around.scan.text.as_bytes();
-        for &(rule, scanner) in self.scanners.iter().filter(|(rule, _)| around.scan.is_on(*rule)) {
+        let Token { start, end, lead } = token;
+        let sign = |byte: Option<&u8>| matches!(byte, Some(b':' | b'-' | b'.'));
+        // The parts of an address of a network are joined by signs.
+        let joined = sign(before(bytes, start)) || sign(bytes.get(end));
+        for &(rule, scanner) in &self.addresses {
+            let may = match scanner {
+                Scanner::Crypto => end - start >= 26,
+                Scanner::VaultToken => before(bytes, start) == Some(&b'.'),
+                Scanner::DiscordToken => matches!(bytes.get(start), Some(b'M' | b'N' | b'O')),
+                _ => joined,
+            };
+            if !may || !around.scan.is_on(rule) {
+                continue;
+            }
             let hit = match scanner {
                 Scanner::Crypto => {
-                    let length = bytes
-                        .get(start..)
-                        .unwrap_or_default()
-                        .iter()
-                        .take(91)
-                        .take_while(|b| b.is_ascii_alphanumeric())
-                        .count();
+                    let length = bytes::run(bytes, start, 91, ALPHANUMERIC);
                     let word = bytes.get(start..start + length).unwrap_or_default();
                     let fits = length >= 26 && !is_word(before(bytes, start)) && crypto::address(word);
                     fits.then_some((start, start + length, Evidence::Validator, 750))
@@ -171,7 +211,6 @@ impl Numbers {
                 hit.map(|(start, end, evidence, score)| Found::new(rule, (start, end), evidence, score)),
             );
         }
-        let _ = engine;
     }
 
     /// Types that begin with the digits at `lead`.
@@ -184,7 +223,7 @@ impl Numbers {
     ) {
         let text = around.scan.text;
         let bytes = text.as_bytes();
-        for &(rule, scanner) in self.scanners.iter().filter(|(rule, _)| around.scan.is_on(*rule)) {
+        for &(rule, scanner) in self.coded.iter().filter(|(rule, _)| around.scan.is_on(*rule)) {
             match scanner {
                 Scanner::Iban if after_country(bytes, lead) => {
                     let iban = scanners::iban(bytes, lead);
@@ -236,11 +275,10 @@ impl Numbers {
         let bytes = scan.text.as_bytes();
         let mut at = 0;
         while let Some(skip) =
-            bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_alphanumeric))
+            bytes.get(at..).and_then(|rest| rest.iter().position(|byte| bytes::is(*byte, ALPHANUMERIC)))
         {
             let start = at + skip;
-            let length =
-                bytes.get(start..).unwrap_or_default().iter().take_while(|byte| is_word(Some(byte))).count();
+            let length = bytes::run(bytes, start, usize::MAX, WORD);
             at = start + length;
             let word = bytes.get(start..at).unwrap_or_default();
             if Check::SwiftBic.passes(word)
@@ -261,7 +299,7 @@ impl Numbers {
                 found.extend(judge(engine, &mut around, &candidate));
             }
         });
-        for &(rule, scanner) in self.scanners.iter().filter(|(rule, _)| scan.is_on(*rule)) {
+        for &(rule, scanner) in self.coded.iter().filter(|(rule, _)| scan.is_on(*rule)) {
             let fits = match scanner {
                 Scanner::Phone => (7..=15).contains(&digits.len()),
                 Scanner::DateOfBirth => digits.len() == 8 && dates::date(digits, 0).is_some(),
@@ -296,6 +334,11 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
         }
         return None;
     }
+    // Where nothing speaks of the type, a shape that needs words is none; only who asks why is told more.
+    let silent = !alone && forms.check != Check::Card && around.scan.notes.is_none();
+    if silent && !around.may_speak(topic_of(index), start) {
+        return None;
+    }
     if !(forms.check.passes(value) && spelled(forms, around.scan.text.as_bytes(), (start, end))) {
         if alone {
             around.scan.pass(index, (start, end), Why::Check);
@@ -319,7 +362,7 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
         None if forms.check == Check::Card && clear && expires(around.scan.text, end) => 420 + strength,
         None if alone && clear => {
             let bare = end - start == value.len() && value.iter().all(u8::is_ascii_digit);
-            let whole = around.scan.text.trim().len() == end - start;
+            let whole = around.bare_length() == end - start;
             let an_id = forms.check == Check::Card && whole && around.scan.around.names_id();
             if bare && (an_id || (strength < 70 && around.neutral(start))) {
                 around.scan.pass(index, (start, end), Why::Neutral);
@@ -363,14 +406,13 @@ fn expires(text: &str, end: usize) -> bool {
 fn spelled(forms: &Forms, bytes: &[u8], (start, end): (usize, usize)) -> bool {
     let letters = bytes.get(start..end).unwrap_or_default();
     forms.any_case
-        || !letters.iter().any(u8::is_ascii_lowercase)
-        || !letters.iter().any(u8::is_ascii_uppercase)
+        || !letters.iter().any(|byte| bytes::is(*byte, LOWER))
+        || !letters.iter().any(|byte| bytes::is(*byte, UPPER))
 }
 
 /// Where the word of letters and digits begins that holds the byte at `at`.
 fn token_start(bytes: &[u8], at: usize) -> usize {
-    let back = bytes.get(..at).unwrap_or_default().iter().rev().take(LONGEST * 2);
-    at - back.take_while(|byte| byte.is_ascii_alphanumeric()).count()
+    at - bytes::run_back(bytes, at, LONGEST * 2, ALPHANUMERIC)
 }
 
 /// Up to five letters that stand before a word, with a space, hyphen or dot between: `AB 12 34 56 C`.
@@ -378,22 +420,8 @@ fn letters_before(bytes: &[u8], start: usize) -> Option<usize> {
     if !matches!(before(bytes, start), Some(b' ' | b'-' | b'.' | b'/')) {
         return None;
     }
-    let letters =
-        bytes.get(..start - 1)?.iter().rev().take(6).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let letters = bytes::run_back(bytes, start - 1, 6, LETTER);
     (1..=5).contains(&letters).then(|| start - 1 - letters)
-}
-
-fn letters_and_digits<'b>(
-    bytes: &[u8],
-    (start, end): (usize, usize),
-    buffer: &'b mut [u8; LONGEST],
-) -> Option<&'b [u8]> {
-    let mut length = 0;
-    for byte in bytes.get(start..end)?.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
-        *buffer.get_mut(length)? = byte.to_ascii_uppercase();
-        length += 1;
-    }
-    buffer.get(..length)
 }
 
 /// Nothing on either side suggests that it is part of something longer.

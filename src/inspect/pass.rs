@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::context::near;
 use super::decode::{self, Blob};
 use super::engine::{Engine, Scan};
-use super::found::{Around, Effort, Evidence, Leads};
+use super::found::{Around, Effort, Evidence, Leads, Signs};
 use super::ledger::Ledger;
 use super::lexer::is_json;
 use super::normalise;
@@ -165,17 +165,12 @@ impl Pass<'_, '_> {
         around: &Around<'_>,
         (named, depth): (Named, usize),
     ) -> Result<Vec<Seen>, Blocked> {
-        let hints = self.engine.hints(&leads.words);
-        let views = normalise::views(text, hints, self.limits.nesting);
+        let views = normalise::views(text, leads.signs.hints(), self.limits.nesting);
         // What is not ASCII is only seen as it is meant: a view holds all that the text holds.
-        let mut seen = if text.is_ascii()
-            || normalise::is_plain(text)
+        let shown = text.is_ascii()
             || views.iter().all(normalise::View::keeps_letters)
-        {
-            self.look_at(text, leads, around, named)?
-        } else {
-            Vec::new()
-        };
+            || normalise::is_plain(text);
+        let mut seen = if shown { self.look_at(text, leads, around, named)? } else { Vec::new() };
         for view in views {
             let leads = self.engine.leads(&view.text);
             for mut one in self.look_at(&view.text, &leads, around, named)? {
@@ -195,7 +190,6 @@ impl Pass<'_, '_> {
                 add(&mut seen, one);
             }
         }
-        seen.sort_by_key(|one| one.start);
         Ok(seen)
     }
 
@@ -203,12 +197,8 @@ impl Pass<'_, '_> {
     fn blobs(&self, text: &str, leads: &Leads, depth: usize) -> Vec<Blob> {
         let mut blobs = Vec::new();
         if depth < self.limits.nesting {
-            if !leads.runs.is_empty() {
-                blobs.extend(decode::blobs(text));
-            }
-            if !leads.digits.is_empty() {
-                blobs.extend(spelled::blobs(text, &leads.digits));
-            }
+            blobs.extend(decode::blobs(text, &leads.runs));
+            blobs.extend(spelled::blobs(text, &leads.digits));
         }
         blobs
     }
@@ -242,7 +232,8 @@ impl Pass<'_, '_> {
         around: &Around<'_>,
         named: Named,
     ) -> Result<Vec<Seen>, Blocked> {
-        if leads.words.is_empty() && leads.digits.is_empty() && named == Named::No {
+        let speaks = leads.signs.hold(Signs::BANK);
+        if leads.words.is_empty() && leads.digits.is_empty() && !speaks && named == Named::No {
             return Ok(Vec::new());
         }
         let scan = self.scan_of(text, leads, around);
@@ -282,6 +273,7 @@ impl Pass<'_, '_> {
             text,
             words: &leads.words,
             digits: &leads.digits,
+            signs: leads.signs,
             around,
             on: self.on,
             effort: &self.effort,
@@ -313,11 +305,16 @@ impl Pass<'_, '_> {
                 _ => windows.push(window),
             }
         }
+        let mut leads = Leads::default();
         for (from, to) in windows {
             let near = masked
                 .get(masked.floor_char_boundary(from)..masked.ceil_char_boundary(to))
                 .unwrap_or_default();
-            let again = self.look(near, &self.engine.leads(near), around, (named, 0))?;
+            self.engine.note(near, &mut leads);
+            if leads.is_empty() && named == Named::No && near.is_ascii() {
+                continue;
+            }
+            let again = self.look(near, &leads, around, (named, 0))?;
             if again.iter().any(|one| self.operators.edits(one.rule)) {
                 return Ok(true);
             }
@@ -326,15 +323,15 @@ impl Pass<'_, '_> {
     }
 }
 
-/// Adds a finding unless it overlaps with a stronger one; weaker ones give way to it.
+/// Adds a finding unless it overlaps with a stronger one; weaker ones give way to it. They stay in order.
 fn add(seen: &mut Vec<Seen>, one: Seen) {
-    let overlaps = |other: &Seen| other.start < one.end && one.start < other.end;
     let rank = |one: &Seen| (one.score, one.end - one.start);
-    if seen.iter().any(|other| overlaps(other) && rank(other) >= rank(&one)) {
-        return;
+    let from = seen.partition_point(|other| other.end <= one.start);
+    let behind = seen.get(from..).unwrap_or_default();
+    let to = from + behind.iter().take_while(|other| other.start < one.end).count();
+    if !seen.get(from..to).unwrap_or_default().iter().any(|other| rank(other) >= rank(&one)) {
+        seen.splice(from..to, [one]);
     }
-    seen.retain(|other| !overlaps(other));
-    seen.push(one);
 }
 
 /// Whether the place of a text may say that the whole of it is a secret.

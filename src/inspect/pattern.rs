@@ -1,8 +1,9 @@
 //! A regular expression that takes no memory until it is needed: of hundreds, a process meets a few.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 /// Bytes that one pattern may take when it is compiled.
 const BYTES: usize = 4 << 20;
@@ -37,9 +38,15 @@ impl Pattern {
         self.compiled().is_none_or(|compiled| compiled.is_match(bytes))
     }
 
-    /// The first place that it fits, and its groups.
-    pub fn captures<'b>(&self, bytes: &'b [u8]) -> Option<Captures<'b>> {
-        self.compiled()?.captures(bytes)
+    /// The first place that it fits, or that of its group.
+    pub fn span(&self, bytes: &[u8]) -> Option<Range<usize>> {
+        let compiled = self.compiled()?;
+        if compiled.captures_len() == 1 {
+            return compiled.find(bytes).map(|found| found.range());
+        }
+        // Most windows fit not; groups take memory.
+        let captures = compiled.is_match(bytes).then(|| compiled.captures(bytes)).flatten()?;
+        captures.get(1).or_else(|| captures.get(0)).map(|group| group.range())
     }
 
     fn compiled(&self) -> Option<&Regex> {

@@ -1,6 +1,7 @@
 //! Telephone numbers: international ones by country code and length (ITU-T E.164), those of North America by their
 //! form, all others only where something says that they are some.
 
+use super::bytes::{self, DIGIT};
 use super::digits::{before, is_word};
 
 /// A number, and whether it shows what it is by itself.
@@ -99,13 +100,26 @@ struct Group {
 
 /// The number whose first digit stands at `at`.
 pub(super) fn phone(bytes: &[u8], at: usize) -> Option<Phone> {
-    let (start, plus) = opening(bytes, at)?;
     let mut groups: [Group; 8] = [Group { start: 0, end: 0, join: 0 }; 8];
     let count = read(bytes, at, &mut groups);
+    // The shortest number has seven digits.
+    if groups.iter().take(count).map(|group| group.end - group.start).sum::<usize>() < 7 {
+        return None;
+    }
+    let (start, plus) = opening(bytes, at)?;
     let each = |count: usize| whole(bytes, (start, at), groups.get(..count)?, plus);
+    if !plus {
+        return (1..=count).rev().find_map(each);
+    }
     // With a `+` a shorter number that is one goes before a longer one that needs words around it.
-    let sure = (1..=count).rev().filter_map(each).find(|phone| phone.alone);
-    sure.filter(|_| plus).or_else(|| (1..=count).rev().find_map(each))
+    let mut longest = None;
+    for phone in (1..=count).rev().filter_map(each) {
+        if phone.alone {
+            return Some(phone);
+        }
+        longest = longest.or(Some(phone));
+    }
+    longest
 }
 
 /// The groups as a number, if nothing says that they go on or are something else.
@@ -180,8 +194,7 @@ fn opening(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
 fn read(bytes: &[u8], at: usize, groups: &mut [Group; 8]) -> usize {
     let (mut count, mut at, mut join, mut total) = (0, at, 0, 0);
     while let Some(group) = groups.get_mut(count) {
-        let length =
-            bytes.get(at..).unwrap_or_default().iter().take(16).take_while(|b| b.is_ascii_digit()).count();
+        let length = bytes::run(bytes, at, 16, DIGIT);
         total += length;
         if length == 0 || total > 15 {
             break;
@@ -220,19 +233,24 @@ fn alone(bytes: &[u8], groups: &[Group], plus: bool) -> Option<bool> {
         let trunk = groups
             .get(1)
             .filter(|group| group.end - group.start == 1 && bytes.get(group.start) == Some(&b'0'));
-        let dialled: Vec<u8> = match (trunk, groups.first()) {
-            (Some(_), Some(code)) => {
-                let code = code.end - code.start;
-                [digits.get(..code)?, digits.get(code + 1..)?].concat()
-            }
-            _ => digits.to_vec(),
-        };
         // Another length is a number where something says so.
-        return (8..=15).contains(&length).then(|| international(&dialled));
+        if !(8..=15).contains(&length) {
+            return None;
+        }
+        if let (Some(_), Some(code)) = (trunk, groups.first()) {
+            let code = code.end - code.start;
+            return Some(international(&[digits.get(..code)?, digits.get(code + 1..)?].concat()));
+        }
+        return Some(international(digits));
     }
-    let lengths: Vec<usize> = groups.iter().map(|group| group.end - group.start).collect();
-    let joins: Vec<u8> = groups.iter().skip(1).map(|group| group.join).collect();
-    let american = match (lengths.as_slice(), joins.as_slice()) {
+    let (mut lengths, mut joins) = ([0usize; 8], [0u8; 8]);
+    for ((length, join), group) in lengths.iter_mut().zip(&mut joins).zip(groups) {
+        (*length, *join) = (group.end - group.start, group.join);
+    }
+    let lengths = lengths.get(..groups.len())?;
+    // Nothing joins the first group to one before it.
+    let joins = joins.get(1..groups.len())?;
+    let american = match (lengths, joins) {
         ([3, 3, 4], [b')' | b'-' | b'.' | b' ', b'-' | b'.' | b' ']) => {
             joins.first() == joins.last() || joins.first() == Some(&b')')
         }
@@ -248,10 +266,10 @@ fn alone(bytes: &[u8], groups: &[Group], plus: bool) -> Option<bool> {
     if joins.first() == Some(&b'.') && lengths.first() == Some(&1) && digits.first() == Some(&b'0') {
         return None;
     }
-    let years = matches!(lengths.as_slice(), [4, 4])
+    let years = matches!(lengths, [4, 4])
         && matches!(digits, [b'1' | b'2', b'0' | b'9', _, _, b'1' | b'2', b'0' | b'9', ..]);
     let date = years
-        || matches!(lengths.as_slice(), [4, 2, 2] | [2, 2, 4] | [1 | 2, 1 | 2, 4])
+        || matches!(lengths, [4, 2, 2] | [2, 2, 4] | [1 | 2, 1 | 2, 4])
             && joins.first() != Some(&b' ');
     let plausible = (7..=13).contains(&length)
         && !date

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::claims::Claims;
 use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic};
 use super::words::Folded;
 
@@ -56,6 +57,8 @@ const KEPT: usize = 4_096;
 pub(super) struct Name {
     pub folded: Folded,
     pub hits: Hits,
+    /// The rules for named secrets that it belongs to.
+    pub rules: Box<[usize]>,
     /// It says nothing about its value.
     pub generic: bool,
 }
@@ -67,7 +70,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub fn get(&mut self, lexicon: &Lexicon, name: &str) -> Rc<Name> {
+    pub fn get(&mut self, (lexicon, claims): (&Lexicon, &Claims), name: &str) -> Rc<Name> {
         if let Some(known) = self.known.get(name) {
             return known.clone();
         }
@@ -78,7 +81,8 @@ impl Names {
         let generic =
             GENERIC.contains(&folded.squashed()) || folded.squashed().bytes().all(|b| b.is_ascii_digit());
         let hits = lexicon.name(name.get(..name.floor_char_boundary(96)).unwrap_or_default());
-        let made = Rc::new(Name { folded, hits, generic });
+        let rules = claims.of(folded.squashed());
+        let made = Rc::new(Name { folded, hits, rules, generic });
         self.known.insert(name.into(), made.clone());
         made
     }
@@ -109,6 +113,11 @@ impl Place {
             return None;
         }
         self.above.iter().find_map(|name| name.hits.get(topic).filter(|hit| !name.hits.outdone(*hit)))
+    }
+
+    /// Whether any name speaks of a topic, rightly or not.
+    pub fn mentions(&self, topic: Topic) -> bool {
+        self.own.iter().chain(&self.above).any(|name| name.hits.holds(topic))
     }
 
     /// Whether the value's own names say that it is none of ours.

@@ -1,5 +1,6 @@
 //! Values that were cut and stand in neighbouring strings of one array.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Blocked;
@@ -16,10 +17,14 @@ const REACH: usize = 128;
 pub(super) struct Cut {
     /// Bytes of the walked text.
     pub source: Range<usize>,
-    pub pointer: String,
+    /// The number of the piece.
+    pub piece: usize,
     /// With its place in the piece's string.
     pub seen: Seen,
 }
+
+/// A piece as it is meant, and how its offsets lie in the text.
+type Content<'t> = (Cow<'t, str>, Option<Shifts>);
 
 /// A stretch of the joined text and the piece that it comes from.
 struct Stretch {
@@ -38,14 +43,14 @@ pub(super) fn find(
     edits: &[Edit],
     around: &Around<'_>,
 ) -> Result<Vec<Cut>, Blocked> {
-    let mut contents: Vec<(String, Option<Shifts>)> = Vec::new();
+    let mut contents: Vec<Content<'_>> = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let raw = text.get(piece.quoted.start..piece.quoted.end).unwrap_or_default();
         contents.push(match piece.quoted.escapes {
-            Escapes::None => (raw.to_owned(), None),
+            Escapes::None => (Cow::Borrowed(raw), None),
             Escapes::Simple | Escapes::Hiding => {
                 let (plain, shifts) = unescape(raw);
-                (plain, Some(shifts))
+                (Cow::Owned(plain), Some(shifts))
             }
         });
     }
@@ -89,9 +94,9 @@ pub(super) fn find(
 }
 
 /// A value begins or ends at the border of a piece, or between words: not inside of one that only happens to meet it.
-fn whole(first: &Stretch, last: &Stretch, seen: &Seen, contents: &[(String, Option<Shifts>)]) -> bool {
+fn whole(first: &Stretch, last: &Stretch, seen: &Seen, contents: &[Content<'_>]) -> bool {
     let border = |stretch: &Stretch, at: usize| {
-        let content = contents.get(stretch.piece).map_or("", |content| content.0.as_str());
+        let content = contents.get(stretch.piece).map_or("", |content| content.0.as_ref());
         let at = stretch.offset + at.saturating_sub(stretch.joined.start);
         at == 0
             || at >= content.len()
@@ -105,7 +110,7 @@ fn whole(first: &Stretch, last: &Stretch, seen: &Seen, contents: &[(String, Opti
 fn overlaps(
     edits: &[Edit],
     piece: &Piece,
-    contents: &[(String, Option<Shifts>)],
+    contents: &[Content<'_>],
     stretch: &Stretch,
     seen: &Seen,
 ) -> bool {
@@ -122,7 +127,7 @@ fn local(stretch: &Stretch, seen: &Seen) -> Range<usize> {
 
 fn source(
     piece: &Piece,
-    contents: &[(String, Option<Shifts>)],
+    contents: &[Content<'_>],
     stretch: &Stretch,
     part: &Range<usize>,
 ) -> Range<usize> {
@@ -133,7 +138,7 @@ fn source(
 
 fn cut(
     pieces: &[Piece],
-    contents: &[(String, Option<Shifts>)],
+    contents: &[Content<'_>],
     stretch: &Stretch,
     seen: &Seen,
     pass: &Pass<'_, '_>,
@@ -145,13 +150,13 @@ fn cut(
     own.with = pass.operators.replace(pass.engine, &own, "")?;
     Ok(Some(Cut {
         source: source(piece, contents, stretch, &part),
-        pointer: piece.pointer.clone(),
+        piece: stretch.piece,
         seen: own,
     }))
 }
 
 /// All pieces in a row; of a long one only what may meet its neighbours.
-fn join(contents: &[(String, Option<Shifts>)]) -> (String, Vec<Stretch>) {
+fn join(contents: &[Content<'_>]) -> (String, Vec<Stretch>) {
     let mut joined = String::new();
     let mut stretches = Vec::new();
     for (piece, (content, _)) in contents.iter().enumerate() {

@@ -48,16 +48,25 @@ fn decimal(bytes: &[u8]) -> Option<(u8, usize)> {
 }
 
 fn run(bytes: &[u8], at: usize, read: Read) -> Option<(usize, Vec<u8>)> {
+    // Most digits begin no such run; only one that is long enough takes memory.
+    let (mut held, mut length) = ([0u8; SHORTEST], 0);
     let mut spelled = Vec::new();
     let mut end = at;
     let mut next = at;
-    while spelled.len() < LONGEST {
+    while length < LONGEST {
         let rest = bytes.get(next..).unwrap_or_default();
         // `0x` belongs to a byte; at the start of the run the digit that was noted is its zero.
         let rest = rest.strip_prefix(b"0x").unwrap_or(rest);
-        let Some((value, length)) = read(rest) else { break };
-        spelled.push(value);
-        end = bytes.len() - rest.len() + length;
+        let Some((value, width)) = read(rest) else { break };
+        match held.get_mut(length) {
+            Some(place) => *place = value,
+            None => spelled.push(value),
+        }
+        length += 1;
+        if length == SHORTEST {
+            spelled.extend(held);
+        }
+        end = bytes.len() - rest.len() + width;
         let gap = bytes.get(end..).unwrap_or_default();
         let width = gap.iter().take(GAP).take_while(|byte| between(**byte)).count();
         if width == 0 {
@@ -65,7 +74,7 @@ fn run(bytes: &[u8], at: usize, read: Read) -> Option<(usize, Vec<u8>)> {
         }
         next = end + width;
     }
-    (spelled.len() >= SHORTEST).then_some((end, spelled))
+    (length >= SHORTEST).then_some((end, spelled))
 }
 
 fn between(byte: u8) -> bool {

@@ -5,33 +5,43 @@ use std::cell::OnceCell;
 use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic, VERSION};
 use super::engine::{Engine, Scan};
 use super::rules::{How, Rule, Scanner};
-use super::tables;
-
-const EMPTY: &Hits = &Hits::new();
+use super::tables::{Tables, Title};
+use super::words::Folded;
 
 /// What stands around numbers of one text, read when first asked for.
 pub(super) struct Surroundings<'s, 'a> {
     pub scan: &'s Scan<'s, 'a>,
     lexicon: &'s Lexicon,
-    /// The start whose words were read last, and their topics.
-    last: Option<(usize, Hits)>,
-    tables: OnceCell<tables::Tables>,
+    /// The start whose words were read last, their topics, and memory for words.
+    last: (usize, Hits, Folded),
+    tables: OnceCell<Tables>,
+    /// Bytes of the text without white space at its ends.
+    bare: OnceCell<usize>,
 }
 
 impl<'s, 'a> Surroundings<'s, 'a> {
     pub fn new(scan: &'s Scan<'s, 'a>, lexicon: &'s Lexicon) -> Self {
-        Self { scan, lexicon, last: None, tables: OnceCell::new() }
+        let last = (usize::MAX, Hits::default(), Folded::default());
+        Self { scan, lexicon, last, tables: OnceCell::new(), bare: OnceCell::new() }
     }
 }
 
 impl Surroundings<'_, '_> {
     /// The words before `start`.
     pub fn near(&mut self, start: usize) -> &Hits {
-        let known = self.last.as_ref().is_some_and(|(at, _)| *at == start);
-        if !known {
-            self.last = Some((start, self.lexicon.before(self.scan.text, start)));
+        let (last, hits, words) = &mut self.last;
+        if *last != start {
+            *last = start;
+            self.lexicon.before(self.scan.text, start, (words, hits));
         }
-        self.last.as_ref().map_or(EMPTY, |(_, hits)| hits)
+        hits
+    }
+
+    /// Whether anything at all around a value may speak of a topic; what `context` needs to say so.
+    pub fn may_speak(&mut self, topic: Topic, start: usize) -> bool {
+        self.near(start).holds(topic)
+            || self.scan.around.mentions(topic)
+            || self.column(start).is_some_and(|title| title.hits(self.lexicon).holds(topic))
     }
 
     pub fn weak(engine: &Engine, rule: usize) -> bool {
@@ -53,7 +63,7 @@ impl Surroundings<'_, '_> {
         }
         let says_else = near.get(NEUTRAL).is_some() || (weak && !near.is_empty());
         if let Some(column) = self.column(start) {
-            let hits = self.lexicon.name(&column);
+            let hits = column.hits(self.lexicon);
             if let Some(hit) = hits.get(topic).filter(|hit| !hits.outdone(*hit)) {
                 return Some(hit);
             }
@@ -62,29 +72,34 @@ impl Surroundings<'_, '_> {
             return None;
         }
         // The key of a long text speaks of no number in it.
-        let short = self.scan.text.trim().len() <= (end - start) * 2 + 16;
+        let short = self.bare_length() <= (end - start) * 2 + 16;
         self.scan.around.speaks_of(topic, weak).filter(|_| short || !weak)
     }
 
+    /// Bytes of the text without white space at its ends.
+    pub fn bare_length(&self) -> usize {
+        *self.bare.get_or_init(|| self.scan.text.trim().len())
+    }
+
     /// The title of the column in which a value of a table stands.
-    fn column(&self, start: usize) -> Option<String> {
+    fn column(&self, start: usize) -> Option<&Title> {
         let text = self.scan.text;
-        self.tables.get_or_init(|| tables::Tables::read(text)).column(text, start)
+        self.tables.get_or_init(|| Tables::read(text)).column(text, start)
+    }
+
+    fn neutral_column(&self, start: usize) -> bool {
+        self.column(start).is_some_and(|column| column.hits(self.lexicon).holds(NEUTRAL))
     }
 
     /// Whether the words before, the column or the key say that a number is none of ours.
     pub fn neutral(&mut self, start: usize) -> bool {
-        self.near(start).get(NEUTRAL).is_some()
-            || self.scan.around.neutral()
-            || self.column(start).is_some_and(|column| self.lexicon.name(&column).get(NEUTRAL).is_some())
+        self.near(start).holds(NEUTRAL) || self.scan.around.neutral() || self.neutral_column(start)
     }
 
     /// The same, but words that belong to another number or sentence do not count.
     pub fn disowned(&mut self, start: usize) -> bool {
         let Some(hit) = self.near(start).get(NEUTRAL) else { return self.neutral(start) };
-        if self.scan.around.neutral()
-            || self.column(start).is_some_and(|column| self.lexicon.name(&column).get(NEUTRAL).is_some())
-        {
+        if self.scan.around.neutral() || self.neutral_column(start) {
             return true;
         }
         let between = start.checked_sub(hit.distance).and_then(|from| self.scan.text.get(from..start));

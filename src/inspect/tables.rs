@@ -1,6 +1,10 @@
 //! Tables in a text, so that a column's title can say what its values are: CSV, TSV, Markdown, columns of spaces,
 //! rows of `INSERT INTO`.
 
+use std::cell::{Cell, OnceCell};
+
+use super::context::{Hits, Lexicon};
+
 /// What separates cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Separator {
@@ -26,13 +30,44 @@ struct Block {
     start: usize,
     end: usize,
     separator: Separator,
-    titles: Vec<String>,
+    titles: Vec<Title>,
+}
+
+/// The title of a column, and what it speaks of, read when first asked for.
+#[derive(Debug)]
+pub(super) struct Title {
+    text: String,
+    hits: OnceCell<Hits>,
+}
+
+impl Title {
+    /// What it speaks of.
+    pub fn hits(&self, lexicon: &Lexicon) -> &Hits {
+        self.hits.get_or_init(|| lexicon.name(&self.text))
+    }
 }
 
 /// All tables of a text.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    blocks: Vec<Block>,
+    /// Lines that make a table, in order; none overlaps with another.
+    lines: Vec<Block>,
+    /// Rows of statements, the same.
+    inserts: Vec<Block>,
+    /// How far lines were read that were asked for last: values are asked for nearly in order.
+    last: Cell<[Option<Asked>; 3]>,
+}
+
+/// How far a line was read.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// Where the line begins.
+    line: usize,
+    /// The first byte of its first cell.
+    cells: usize,
+    separator: Separator,
+    reading: Reading,
+    index: usize,
 }
 
 /// A line with how often each separator stands in it.
@@ -52,12 +87,23 @@ impl Tables {
         tables
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.inserts.is_empty()
+    }
+
     fn read_lines(&mut self, text: &str) {
+        let bytes = text.as_bytes();
         let mut open: Vec<Line> = Vec::new();
         let mut start = 0;
-        for line in text.split_inclusive('\n') {
-            let end = start + line.len();
-            let counts = SEPARATORS.map(|separator| cuts(line.trim_end().as_bytes(), separator).count());
+        while start < bytes.len() {
+            let rest = bytes.get(start..).unwrap_or_default();
+            let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |found| found + 1);
+            let line = text.get(start..end).unwrap_or_default().trim_end();
+            let mut counts = [0; SEPARATORS.len()];
+            Reading::default().go(line.as_bytes(), 0, |kind, _| {
+                counts.get_mut(kind).into_iter().for_each(|count| *count += 1);
+            });
             let next = Line { start, end, counts };
             // Markdown may leave out the outer bars, and a cell may hold a quoted separator.
             let alike = open.first().is_some_and(|first| common(first, &next).is_some());
@@ -83,13 +129,19 @@ impl Tables {
         let numbers =
             titles.iter().filter(|title| title.bytes().filter(u8::is_ascii_digit).count() > 3).count();
         if named * 2 > titles.len() && numbers == 0 {
-            self.blocks.push(Block { start: second.start, end: last.end, separator, titles });
+            self.lines.push(Block::new(second.start..last.end, separator, titles));
         }
     }
 
     fn read_inserts(&mut self, text: &str) {
-        let lower = || text.as_bytes().windows(6).any(|part| part.eq_ignore_ascii_case(b"insert"));
-        if !text.contains('(') || !lower() {
+        let bytes = text.as_bytes();
+        // Of the words of the statement, `values` has the rarest letter.
+        let says = |word: &[u8], [small, large]: [u8; 2]| {
+            memchr::memchr2_iter(small, large, bytes).any(|at| {
+                bytes.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
+            })
+        };
+        if memchr::memchr(b'(', bytes).is_none() || !says(b"values", *b"vV") || !says(b"insert into ", *b"iI") {
             return;
         }
         let small = text.to_ascii_lowercase();
@@ -103,41 +155,73 @@ impl Tables {
             };
             let Some(open) = find(from, b'(') else { continue };
             let Some(close) = find(open, b')') else { continue };
-            let Some(values) =
-                small.get(close..).and_then(|rest| rest.find("values")).filter(|gap| *gap < 16)
-            else {
-                continue;
-            };
+            let behind = small.as_bytes().get(close..small.len().min(close + 21)).unwrap_or_default();
+            let Some(values) = memchr::memmem::find(behind, b"values") else { continue };
             let start = close + values + 6;
             let end = small
                 .get(start..)
                 .and_then(|rest| rest.find("insert into "))
                 .map_or(text.len(), |next| start + next);
             let titles = cells(text.get(open + 1..close).unwrap_or_default(), Separator::Sign(b','));
-            self.blocks.push(Block { start, end, separator: Separator::Sign(b'('), titles });
+            self.inserts.push(Block::new(start..end, Separator::Sign(b'('), titles));
         }
     }
 
     /// The title of the column in which the byte at `at` stands.
-    pub fn column(&self, text: &str, at: usize) -> Option<String> {
-        let block = self.blocks.iter().rev().find(|block| (block.start..block.end).contains(&at))?;
-        let (start, separator) = match block.separator {
-            Separator::Sign(b'(') => {
-                let from = text.ceil_char_boundary(block.start.max(at.saturating_sub(REACH)));
-                (row_start(text.get(from..at)?)? + from, Separator::Sign(b','))
-            }
-            other => {
-                let line = memchr::memrchr(b'\n', text.as_bytes().get(..at)?).map_or(0, |line| line + 1);
-                (line, other)
-            }
+    pub fn column(&self, text: &str, at: usize) -> Option<&Title> {
+        let (block, index) = if let Some(block) = holding(&self.inserts, at) {
+            let from = text.ceil_char_boundary(block.start.max(at.saturating_sub(REACH)));
+            let row = text.get(from..at)?;
+            (block, cell_of_row(row.get(row_start(row)?..)?.as_bytes()))
+        } else {
+            let block = holding(&self.lines, at)?;
+            (block, self.cell_of_line(text, at, block.separator))
         };
+        block.titles.get(index).filter(|title| !title.text.is_empty())
+    }
+
+    /// The number of the cell in which the byte at `at` stands, in a line that is a row.
+    fn cell_of_line(&self, text: &str, at: usize, separator: Separator) -> usize {
         // The gap between two columns of spaces ends with the first letter of the next.
         let to = if separator == Separator::Spaces { text.ceil_char_boundary(at + 1) } else { at };
-        let before = text.get(start..to)?;
-        let lead = before.len() - before.trim_start_matches([' ', '|']).len();
-        let index = cuts(before.as_bytes().get(lead..)?, separator).count();
-        block.titles.get(index).filter(|title| !title.is_empty()).cloned()
+        let bytes = text.as_bytes();
+        let [newest, newer, new] = self.last.get();
+        let fits = |last: &Asked| last.separator == separator && last.line <= at && last.reading.at <= to;
+        let last = [newest, newer, new].into_iter().flatten().find(fits);
+        // A line goes on unless it ends between what was read and what is asked for.
+        let known = last.map_or(0, |last| last.line.max(last.reading.at.min(at)));
+        let ended = memchr::memrchr(b'\n', bytes.get(known..at).unwrap_or_default());
+        let mut asked = match (last, ended) {
+            (Some(last), None) => last,
+            (_, ended) => {
+                let line = ended.map_or(0, |ended| known + ended + 1);
+                let blank = |byte: &&u8| matches!(**byte, b' ' | b'|');
+                let rest = bytes.get(line..to).unwrap_or_default();
+                let cells = line + rest.iter().take_while(blank).count();
+                let reading = Reading { at: cells, ..Reading::default() };
+                Asked { line, cells, separator, reading, index: 0 }
+            }
+        };
+        let row = bytes.get(..to).unwrap_or_default();
+        asked.reading.go(row, asked.cells, |kind, _| asked.index += usize::from(SEPARATORS.get(kind) == Some(&separator)));
+        if newest.is_none_or(|newest| newest.reading.at != asked.reading.at) {
+            self.last.set([Some(asked), newest, newer]);
+        }
+        asked.index
     }
+}
+
+impl Block {
+    fn new(rows: std::ops::Range<usize>, separator: Separator, titles: Vec<String>) -> Self {
+        let titles = titles.into_iter().map(|text| Title { text, hits: OnceCell::new() }).collect();
+        Self { start: rows.start, end: rows.end, separator, titles }
+    }
+}
+
+/// The block that holds the byte at `at`.
+fn holding(blocks: &[Block], at: usize) -> Option<&Block> {
+    let after = blocks.partition_point(|block| block.start <= at);
+    after.checked_sub(1).and_then(|last| blocks.get(last)).filter(|block| at < block.end)
 }
 
 /// The last bracket that was opened outside of quotes.
@@ -154,6 +238,16 @@ fn row_start(text: &str) -> Option<usize> {
     open
 }
 
+/// The number of the cell in which a row of a statement ends that is read from its bracket on.
+fn cell_of_row(row: &[u8]) -> usize {
+    let blank = row.iter().take_while(|byte| matches!(byte, b' ' | b'|')).count();
+    let mut index = 0;
+    let comma = 3;
+    let mut reading = Reading { at: blank, ..Reading::default() };
+    reading.go(row, blank, |kind, _| index += usize::from(kind == comma));
+    index
+}
+
 /// The separator that both lines have as often.
 fn common(one: &Line, other: &Line) -> Option<Separator> {
     SEPARATORS.iter().enumerate().find_map(|(index, separator)| {
@@ -162,41 +256,59 @@ fn common(one: &Line, other: &Line) -> Option<Separator> {
     })
 }
 
-/// Where cells end, outside of quotes.
-fn cuts(line: &[u8], separator: Separator) -> impl Iterator<Item = usize> {
-    let mut quote: Option<u8> = None;
-    let mut spaces = 0;
-    line.iter().enumerate().filter_map(move |(at, &byte)| {
-        match (quote, byte) {
-            (Some(open), byte) if open == byte => quote = None,
-            (Some(_), _) => return None,
-            // An apostrophe inside a word opens nothing.
-            (None, b'"') => quote = Some(byte),
-            (None, b'\'') if at == 0 || line.get(at - 1).is_some_and(|b| !b.is_ascii_alphanumeric()) => {
-                quote = Some(byte);
-            }
-            (None, _) => {}
-        }
-        match separator {
-            Separator::Sign(sign) => (byte == sign).then_some(at),
-            Separator::Spaces => {
-                if byte == b' ' {
-                    spaces += 1;
-                    return None;
+/// A line as far as it was read, outside and inside of quotes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    at: usize,
+    quote: Option<u8>,
+    spaces: usize,
+}
+
+impl Reading {
+    /// Reads on to the end of `line`, whose first cell begins at `from`, and calls with the number of the separator
+    /// and its place where a cell ends.
+    fn go(&mut self, line: &[u8], from: usize, mut cut: impl FnMut(usize, usize)) {
+        while let Some(&byte) = line.get(self.at) {
+            let at = self.at;
+            self.at += 1;
+            match (self.quote, byte) {
+                (Some(open), byte) if open == byte => self.quote = None,
+                (Some(_), _) => continue,
+                (None, b' ') => {
+                    self.spaces += 1;
+                    continue;
                 }
-                let gap = spaces >= 2 && at > spaces;
-                spaces = 0;
-                gap.then_some(at)
+                (None, b'|') => cut(0, at),
+                (None, b'\t') => cut(1, at),
+                (None, b';') => cut(2, at),
+                (None, b',') => cut(3, at),
+                (None, b'"') => self.quote = Some(byte),
+                // An apostrophe inside a word opens nothing.
+                (None, b'\'') => {
+                    let opens = at == from || line.get(at - 1).is_some_and(|byte| !byte.is_ascii_alphanumeric());
+                    self.quote = opens.then_some(byte);
+                }
+                (None, _) => {}
+            }
+            if self.spaces > 0 {
+                if self.spaces >= 2 && at - from > self.spaces {
+                    cut(4, at);
+                }
+                self.spaces = 0;
             }
         }
-    })
+    }
 }
 
 fn cells(line: &str, separator: Separator) -> Vec<String> {
     let line = line.trim_matches(['\n', '\r', ' ']).trim_start_matches('|');
-    let mut titles = Vec::new();
+    let mut cuts = Vec::new();
+    let kind = SEPARATORS.iter().position(|known| *known == separator);
+    Reading::default().go(line.as_bytes(), 0, |cut, at| cuts.extend((kind == Some(cut)).then_some(at)));
+    cuts.push(line.len());
     let mut from = 0;
-    for cut in cuts(line.as_bytes(), separator).chain([line.len()]) {
+    let mut titles = Vec::with_capacity(cuts.len());
+    for cut in cuts {
         let cell = line.get(from..cut).unwrap_or_default();
         titles.push(cell.trim_matches([' ', '"', '\'', '`', '*', '|', ',', ';', '\t']).to_owned());
         from = cut;
@@ -220,11 +332,11 @@ mod tests {
             "Report\n\nname,ssn\nBo,1\nAl,VALUE",
         ] {
             let at = text.rfind("VALUE").unwrap();
-            assert_eq!(Tables::read(text).column(text, at).as_deref(), Some("ssn"), "{text}");
+            assert_eq!(Tables::read(text).column(text, at).map(|title| title.text.as_str()), Some("ssn"), "{text}");
         }
         for text in ["Dear all, thanks\nand VALUE, bye", "1,2,3\n4,VALUE,6"] {
             let at = text.find("VALUE").unwrap();
-            assert_ne!(Tables::read(text).column(text, at).as_deref(), Some("ssn"), "{text}");
+            assert_ne!(Tables::read(text).column(text, at).map(|title| title.text.as_str()), Some("ssn"), "{text}");
         }
     }
 }

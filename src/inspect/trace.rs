@@ -9,7 +9,7 @@ use super::frame::{Frame, Piece};
 use super::lexer::Quoted;
 use super::pass::{Edit, Scanned, Sighting};
 use super::place::Place;
-use super::pointer::push_whole_segment;
+use super::pointer::{push_segment, push_whole_segment};
 use super::seam;
 use super::shifts::Shifts;
 use super::walk::Walk;
@@ -59,18 +59,18 @@ impl Walk<'_, '_, '_> {
     /// Keeps a string that may be a part of one that was cut: an element of an array, or the text of a block in one.
     pub fn keep_piece(&mut self, quoted: Quoted, edits: Range<usize>) {
         let depth = self.frames.len();
-        let holder = match self.frames.as_slice() {
+        let (holder, index, key) = match self.frames.as_slice() {
             [.., array, object]
                 if object.is_object() && !array.is_object() && object.holds_text(self.text) =>
             {
-                depth - 2
+                (depth - 2, Some(array.present()), object.present_key())
             }
-            [.., last] if !last.is_object() || object_of_parts(last, self.text) => depth - 1,
+            [.., last] if !last.is_object() => (depth - 1, Some(last.present()), None),
+            [.., last] if object_of_parts(last, self.text) => (depth - 1, None, last.present_key()),
             _ => return,
         };
-        let pointer = if self.pass.spots.is_some() { self.exact_pointer() } else { self.pointer() };
         if let Some(frame) = self.frames.get_mut(holder) {
-            frame.pieces.push(Piece { quoted, pointer, edits });
+            frame.pieces.push(Piece { quoted, index, key, edits });
         }
     }
 
@@ -81,6 +81,14 @@ impl Walk<'_, '_, '_> {
         }
         let around: Around<'_> = LazyCell::new(Box::new(Place::default));
         let cuts = seam::find(self.pass, self.text, pieces, &self.edits, &around)?;
+        if cuts.is_empty() {
+            return Ok(());
+        }
+        let (base, push): (String, fn(&mut String, &str)) = if self.pass.spots.is_some() {
+            (self.exact_pointer(), push_whole_segment)
+        } else {
+            (self.pointer(), push_segment)
+        };
         for cut in cuts {
             self.seamed = true;
             if self.pass.operators.edits(cut.seen.rule) {
@@ -93,7 +101,7 @@ impl Walk<'_, '_, '_> {
             if let Some(spots) = &mut self.pass.spots {
                 spots.push(Sighting {
                     source: cut.source,
-                    pointer: Some(cut.pointer.clone()),
+                    pointer: pieces.get(cut.piece).map(|piece| piece.pointer(self.text, &base, push)),
                     local: cut.seen.start..cut.seen.end,
                     key: false,
                     rule: cut.seen.rule,

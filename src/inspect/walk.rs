@@ -1,11 +1,11 @@
 //! The walk over one JSON value: every string, number and key, with the names on the way to it.
 
+use std::borrow::Cow;
 use std::cell::{LazyCell, RefCell};
-use std::ops::Range;
 use std::rc::Rc;
 
 use super::digits::whole_number;
-use super::found::{Around, Leads};
+use super::found::{Around, Leads, Signs};
 use super::frame::{Frame, VALUE_NAMES};
 use super::lexer::{Escapes, Lexer, Quoted, Token, is_json};
 use super::pass::{Edit, Named, Pass, Scanned, Seen, outwards};
@@ -14,6 +14,8 @@ use super::pointer::{Alive, Exempt, push_segment};
 use super::shifts::{Shifts, unescape};
 use super::{Blocked, Limits};
 
+/// Characters of the shortest number that is looked at.
+const SHORTEST: usize = 4;
 /// Names of ancestors that count as context, beside the own one.
 const ANCESTORS: usize = 4;
 
@@ -32,16 +34,12 @@ pub(super) fn walk(
     exempt: &Exempt,
     above: &Above,
 ) -> Result<Vec<Edit>, Blocked> {
-    let leads = pass.engine.leads(text);
     let mut walk = Walk {
         pass,
         text,
         exempt,
         above,
-        leads,
-        words_at: 0,
-        digits_at: 0,
-        runs_at: 0,
+        leads: Leads::default(),
         frames: Vec::new(),
         edits: Vec::new(),
         names: RefCell::default(),
@@ -56,13 +54,17 @@ pub(super) fn walk(
 
 /// Whether a text is a JSON object, array or string, to be walked as such.
 pub(super) fn holds_json(text: &str, limits: &Limits) -> Result<bool, Blocked> {
+    Ok(framed(text) && is_json(text, limits)?)
+}
+
+/// Whether a text begins and ends as JSON objects, arrays and strings do.
+fn framed(text: &str) -> bool {
     let trimmed = text.trim_matches([' ', '\n', '\r', '\t']);
-    let framed = match (trimmed.as_bytes().first(), trimmed.as_bytes().last()) {
+    match (trimmed.as_bytes().first(), trimmed.as_bytes().last()) {
         (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) => true,
         (Some(b'"'), Some(b'"')) => trimmed.len() > 1,
         _ => false,
-    };
-    Ok(framed && is_json(text, limits)?)
+    }
 }
 
 pub(super) struct Walk<'w, 'e, 'k> {
@@ -70,11 +72,8 @@ pub(super) struct Walk<'w, 'e, 'k> {
     pub text: &'w str,
     exempt: &'w Exempt,
     above: &'w Above,
+    /// Memory for the leads of one string.
     leads: Leads,
-    /// Leads before these belong to tokens that have been read.
-    words_at: usize,
-    digits_at: usize,
-    runs_at: usize,
     pub frames: Vec<Frame>,
     pub edits: Vec<Edit>,
     names: RefCell<Names>,
@@ -84,9 +83,8 @@ pub(super) struct Walk<'w, 'e, 'k> {
 
 /// A string as it is meant, and how its offsets lie in the text.
 struct Content<'t> {
-    text: std::borrow::Cow<'t, str>,
+    text: Cow<'t, str>,
     shifts: Option<Shifts>,
-    leads: Leads,
 }
 
 impl<'w> Walk<'w, '_, '_> {
@@ -150,73 +148,46 @@ impl<'w> Walk<'w, '_, '_> {
         (!self.exempt.ends(alive, depth)).then_some(alive)
     }
 
-    /// The leads inside of a token. Tokens are asked for in order.
-    fn leads_in(&mut self, token: Range<usize>) -> Leads {
-        let words = self.leads.words.get(self.words_at..).unwrap_or_default();
-        let skipped = words.iter().take_while(|lead| lead.end <= token.start).count();
-        let words = words.get(skipped..).unwrap_or_default();
-        let taken = words.iter().take_while(|lead| lead.end <= token.end).count();
-        let inside = words.iter().take(taken).filter(|lead| lead.start >= token.start).copied().collect();
-        self.words_at += skipped + taken;
-        let digits = self.leads.digits.get(self.digits_at..).unwrap_or_default();
-        let before = digits.iter().take_while(|lead| **lead < token.start).count();
-        let digits = digits.get(before..).unwrap_or_default();
-        let here = digits.iter().take_while(|lead| **lead < token.end).count();
-        self.digits_at += before + here;
-        let runs = self.leads.runs.get(self.runs_at..).unwrap_or_default();
-        let passed = runs.iter().take_while(|lead| **lead < token.start).count();
-        let runs = runs.get(passed..).unwrap_or_default();
-        let held = runs.iter().take_while(|lead| **lead < token.end).count();
-        self.runs_at += passed + held;
-        let copied = |leads: &[usize], count: usize| leads.iter().take(count).copied().collect();
-        Leads { words: inside, digits: copied(digits, here), runs: copied(runs, held) }
-    }
-
-    fn content(&self, quoted: Quoted, mut leads: Leads) -> Content<'w> {
+    fn content(&self, quoted: Quoted) -> Content<'w> {
         let raw = self.text.get(quoted.start..quoted.end).unwrap_or_default();
-        let shifts = match quoted.escapes {
-            Escapes::None => None,
-            Escapes::Simple | Escapes::Hiding => Some(unescape(raw)),
-        };
-        let Some((text, shifts)) = shifts else {
-            leads.shift(|at| at.checked_sub(quoted.start));
-            return Content { text: raw.into(), shifts: None, leads };
-        };
-        if quoted.escapes == Escapes::Hiding {
-            leads = self.pass.engine.leads(&text);
-        } else {
-            leads.shift(|at| at.checked_sub(quoted.start).and_then(|at| shifts.here(at)));
+        if quoted.escapes == Escapes::None {
+            return Content { text: Cow::Borrowed(raw), shifts: None };
         }
-        Content { text: text.into(), shifts: Some(shifts), leads }
+        let (text, shifts) = unescape(raw);
+        Content { text: Cow::Owned(text), shifts: Some(shifts) }
     }
 
     fn string(&mut self, quoted: Quoted) -> Result<(), Blocked> {
-        let leads = self.leads_in(quoted.start..quoted.end);
         let named = self.may_be_named();
-        let plain = quoted.ascii && quoted.escapes < Escapes::Hiding;
         let before = self.edits.len();
-        if !plain || named == Named::Maybe || !leads.is_empty() {
-            self.read_string(quoted, leads, named)?;
-        }
+        let mut leads = std::mem::take(&mut self.leads);
+        let read = self.read_string(quoted, &mut leads, named);
+        self.leads = leads;
+        read?;
         self.keep_piece(quoted, before..self.edits.len());
         Ok(())
     }
 
-    fn read_string(&mut self, quoted: Quoted, leads: Leads, named: Named) -> Result<(), Blocked> {
-        let content = self.content(quoted, leads);
-        if self.descends(&content.text)? {
-            let above =
-                Above { pointer: self.pointer() + "#", place: self.place(), nesting: self.above.nesting + 1 };
-            let Content { text, shifts, .. } = content;
-            let text = text.into_owned();
-            let seen = self.pass.spots.as_ref().map_or(0, Vec::len);
-            let edits = walk(self.pass, &text, &Exempt::default(), &above)?;
-            self.lift(seen, quoted.start, shifts.as_ref());
-            self.edits.extend(outwards(edits, quoted.start, shifts.as_ref()));
+    fn read_string(&mut self, quoted: Quoted, leads: &mut Leads, named: Named) -> Result<(), Blocked> {
+        let content = self.content(quoted);
+        let holds_json = framed(&content.text).then(|| is_json(&content.text, self.pass.limits));
+        if matches!(holds_json, Some(Ok(true))) && self.above.nesting < self.pass.limits.nesting {
+            return self.descend(quoted, content);
+        }
+        self.pass.engine.note(&content.text, leads);
+        // Lines of a file in JSON are more often rows of quoted cells than code.
+        if quoted.escapes == Escapes::Simple {
+            leads.signs.forget(Signs::LINED);
+        }
+        if leads.is_empty() && named == Named::No && content.text.is_ascii() {
             return Ok(());
         }
+        // What is deeper, or larger, than may be looked through is refused only if there is something to look at.
+        if holds_json.transpose()? == Some(true) {
+            return Err(Blocked::NestedTooDeep { limit: self.pass.limits.nesting });
+        }
         let around: Around<'_> = LazyCell::new(Box::new(|| self.place()));
-        let scanned = self.pass.scan(&content.text, &content.leads, &around, named)?;
+        let scanned = self.pass.scan(&content.text, leads, &around, named)?;
         if scanned.seen.is_empty() {
             return Ok(());
         }
@@ -228,20 +199,22 @@ impl<'w> Walk<'w, '_, '_> {
         self.record(&scanned.seen, &self.pointer())
     }
 
-    fn descends(&self, text: &str) -> Result<bool, Blocked> {
-        if !holds_json(text, self.pass.limits)? {
-            return Ok(false);
-        }
-        if self.above.nesting >= self.pass.limits.nesting {
-            return Err(Blocked::NestedTooDeep { limit: self.pass.limits.nesting });
-        }
-        Ok(true)
+    /// Walks the JSON that a string holds.
+    fn descend(&mut self, quoted: Quoted, content: Content<'_>) -> Result<(), Blocked> {
+        let above =
+            Above { pointer: self.pointer() + "#", place: self.place(), nesting: self.above.nesting + 1 };
+        let Content { text, shifts } = content;
+        let seen = self.pass.spots.as_ref().map_or(0, Vec::len);
+        let edits = walk(self.pass, &text, &Exempt::default(), &above)?;
+        self.lift(seen, quoted.start, shifts.as_ref());
+        self.edits.extend(outwards(edits, quoted.start, shifts.as_ref()));
+        Ok(())
     }
 
     fn number(&mut self, start: usize, end: usize) -> Result<(), Blocked> {
-        let leads = self.leads_in(start..end);
         let named = self.may_be_named();
-        if leads.digits.is_empty() && named == Named::No {
+        // Three digits are no number of ours, whatever their key says, unless it names a secret.
+        if end - start < SHORTEST && named == Named::No {
             return Ok(());
         }
         let literal = self.text.get(start..end).unwrap_or_default();
@@ -279,23 +252,36 @@ impl<'w> Walk<'w, '_, '_> {
     }
 
     fn key(&mut self, quoted: Quoted) -> Result<(), Blocked> {
-        let leads = self.leads_in(quoted.start..quoted.end);
         let raw = self.text.get(quoted.start..quoted.end).unwrap_or_default();
         let value_like = VALUE_NAMES.iter().any(|name| raw.eq_ignore_ascii_case(name));
         let plain = quoted.ascii && quoted.escapes < Escapes::Hiding;
-        if plain && leads.is_empty() {
-            self.frame(|frame| frame.take_key(quoted, value_like, false));
-            return Ok(());
-        }
+        let content = self.content(quoted);
+        let mut leads = std::mem::take(&mut self.leads);
+        self.pass.engine.note(&content.text, &mut leads);
+        let names_secret = leads.signs.hold(Signs::NAME) || !plain;
+        let read = if plain && leads.is_empty() {
+            self.frame(|frame| frame.take_key(quoted, value_like, names_secret));
+            Ok(())
+        } else {
+            self.read_key(quoted, content, &leads, (value_like, names_secret))
+        };
+        self.leads = leads;
+        read
+    }
+
+    fn read_key(
+        &mut self,
+        quoted: Quoted,
+        content: Content<'_>,
+        leads: &Leads,
+        (value_like, names_secret): (bool, bool),
+    ) -> Result<(), Blocked> {
         // The name above is the key's context; its own frame still holds the key before it.
         self.frame(Frame::forget_key);
-        let content = self.content(quoted, leads);
-        let names_secret = self.pass.engine.names_secret(&content.leads.words) || !plain;
         let around: Around<'_> = LazyCell::new(Box::new(|| self.place()));
-        let scanned = self.pass.scan(&content.text, &content.leads, &around, Named::No)?;
+        let scanned = self.pass.scan(&content.text, leads, &around, Named::No)?;
         drop(around);
-        let Content { text, shifts, .. } = content;
-        let text = text.into_owned();
+        let Content { text, shifts } = content;
         self.pass.unsettled |= scanned.unsettled;
         self.frame(|frame| frame.take_key(quoted, value_like, names_secret));
         if scanned.seen.is_empty() {
@@ -333,7 +319,8 @@ impl<'w> Walk<'w, '_, '_> {
     }
 
     fn name(&self, name: &str) -> Rc<Name> {
-        self.names.borrow_mut().get(self.pass.engine.lexicon(), name)
+        let engine = self.pass.engine;
+        self.names.borrow_mut().get((engine.lexicon(), engine.claims()), name)
     }
 
     fn place(&self) -> Place {
@@ -344,11 +331,11 @@ impl<'w> Walk<'w, '_, '_> {
             return place;
         };
         let limits = self.pass.limits;
-        let labels: Vec<Rc<Name>> =
-            nearest.labels(self.text, limits).iter().map(|label| self.name(label)).collect();
-        let mut own = vec![self.name(&nearest.shown_key(self.text))];
+        let name = |name: &str| self.name(name);
+        let labels = nearest.labels(self.text, limits, name);
+        let mut own = vec![nearest.name(self.text, name)];
         let mut above: Vec<Rc<Name>> =
-            objects.map(|frame| self.name(&frame.shown_key(self.text))).take(ANCESTORS - 1).collect();
+            objects.map(|frame| frame.name(self.text, name)).take(ANCESTORS - 1).collect();
         let missing = (ANCESTORS - 1).saturating_sub(above.len());
         above.extend(self.above.place.own.iter().chain(&self.above.place.above).take(missing).cloned());
         if nearest.value_like {
@@ -356,7 +343,7 @@ impl<'w> Walk<'w, '_, '_> {
             own.extend(labels.iter().cloned());
         }
         own.extend(self.column());
-        above.extend(labels);
+        above.extend(labels.iter().cloned());
         Place { own, above }
     }
 

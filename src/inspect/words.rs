@@ -2,6 +2,8 @@
 
 use unicode_normalization::char::decompose_canonical;
 
+use super::bytes::{self, DIGIT, LOWER, UPPER};
+
 /// Characters before a value in the same text that count as its context.
 pub(super) const REACH: usize = 45;
 /// Bytes of a key or label that are read: longer ones are no names.
@@ -18,7 +20,46 @@ pub(super) struct Folded {
 impl Folded {
     /// Splits at case and separators: `socialSecurity_no` is `social`, `security`, `no`. Masks (`[EMAIL]`) do not count.
     pub fn of(text: &str) -> Self {
-        let mut folded = Self { squashed: String::with_capacity(text.len()), words: Vec::with_capacity(12) };
+        let mut folded = Self::default();
+        folded.read(text);
+        folded
+    }
+
+    /// The same into the memory of another one.
+    pub fn read(&mut self, text: &str) {
+        self.squashed.clear();
+        self.words.clear();
+        self.squashed.reserve(text.len());
+        if text.is_ascii() {
+            self.read_ascii(text.as_bytes());
+        } else {
+            self.read_any(text);
+        }
+    }
+
+    fn read_ascii(&mut self, bytes: &[u8]) {
+        let (mut from, mut before) = (0, b' ');
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            if bytes::is(byte, UPPER) {
+                let next_is_lower = bytes::at(bytes, at + 1, LOWER);
+                if bytes::is(before, LOWER | DIGIT) || (bytes::is(before, UPPER) && next_is_lower) {
+                    self.end_word(&mut from, at);
+                }
+                self.squashed.push(char::from(byte.to_ascii_lowercase()));
+            } else if bytes::is(byte, LOWER | DIGIT) {
+                self.squashed.push(char::from(byte));
+            } else {
+                self.end_word(&mut from, at);
+            }
+            before = byte;
+            let mask = if byte == b'[' { mask_length(bytes.get(at..).unwrap_or_default()) } else { 0 };
+            at += mask.max(1);
+        }
+        self.end_word(&mut from, bytes.len());
+    }
+
+    fn read_any(&mut self, text: &str) {
         let (mut from, mut before) = (0, ' ');
         let mut letters = text.char_indices().peekable();
         let mut skip_to = 0;
@@ -35,17 +76,16 @@ impl Folded {
                     || before.is_ascii_digit()
                     || (before.is_uppercase() && next_is_lower));
             if begins || !letter.is_alphanumeric() {
-                folded.end_word(&mut from, at);
+                self.end_word(&mut from, at);
             }
             if letter.is_ascii_alphanumeric() {
-                folded.squashed.push(letter.to_ascii_lowercase());
+                self.squashed.push(letter.to_ascii_lowercase());
             } else if letter.is_alphanumeric() {
-                fold_letter(letter, &mut folded.squashed);
+                fold_letter(letter, &mut self.squashed);
             }
             before = letter;
         }
-        folded.end_word(&mut from, text.len());
-        folded
+        self.end_word(&mut from, text.len());
     }
 
     fn end_word(&mut self, from: &mut usize, at: usize) {
@@ -67,11 +107,6 @@ impl Folded {
     /// The name of a key or label.
     pub fn of_name(name: &str) -> Self {
         Self::of(name.get(..name.floor_char_boundary(NAME_LIMIT)).unwrap_or_default())
-    }
-
-    /// Whether all words, written together, end with `phrase`.
-    pub fn end_with(&self, phrase: &str) -> bool {
-        self.squashed.ends_with(phrase)
     }
 }
 

@@ -5,12 +5,43 @@ pub(super) fn digit(letter: u8) -> u32 {
     char::from(letter).to_digit(10).unwrap_or(99)
 }
 
+/// Digits of the longest number that is checked.
+const MOST: usize = 20;
+
+/// Values of digits, without memory of their own: most candidates fail.
+#[derive(Clone, Copy)]
+pub(super) struct Digits {
+    held: [u32; MOST],
+    length: usize,
+}
+
+impl std::ops::Deref for Digits {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        self.held.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl std::ops::DerefMut for Digits {
+    fn deref_mut(&mut self) -> &mut [u32] {
+        self.held.get_mut(..self.length).unwrap_or_default()
+    }
+}
+
 /// Values of all digits, or `None` if there is anything else or not one of these lengths.
-pub(super) fn digits(value: &[u8], lengths: &[usize]) -> Option<Vec<u32>> {
+pub(super) fn digits(value: &[u8], lengths: &[usize]) -> Option<Digits> {
     if !lengths.contains(&value.len()) {
         return None;
     }
-    value.iter().map(|letter| char::from(*letter).to_digit(10)).collect()
+    let mut held = [0; MOST];
+    for (place, letter) in held.get_mut(..value.len())?.iter_mut().zip(value) {
+        *place = u32::from(letter.wrapping_sub(b'0'));
+        if *place > 9 {
+            return None;
+        }
+    }
+    Some(Digits { held, length: value.len() })
 }
 
 /// Sum of digits times weights, as far as both go.

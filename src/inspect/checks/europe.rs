@@ -189,7 +189,7 @@ pub(super) fn fi_hetu(value: &[u8]) -> bool {
     // After 2023 letters stand for the century too; capitals are what is left of the sign.
     let rest = if rest.len() == 5 { rest.get(1..).unwrap_or_default() } else { &rest };
     let Some(serial) = rest.get(..3).and_then(|serial| digits(serial, &[3])) else { return false };
-    let all: Vec<u32> = d.iter().chain(&serial).copied().collect();
+    let all: Vec<u32> = d.iter().chain(serial.iter()).copied().collect();
     day(part(&d, 2, 4), part(&d, 0, 2))
         && rest.len() == 4
         && number(&serial) >= 2

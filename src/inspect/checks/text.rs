@@ -58,26 +58,6 @@ const WHOLE: &[&str] = &[
 
 /// Whether a value only stands for a secret: a variable, a hint, a mask.
 pub(in crate::inspect) fn placeholder(value: &str) -> bool {
-    const PARTS: &[&str] = &[
-        "changeme",
-        "change_me",
-        "change-me",
-        "placeholder",
-        "your_",
-        "your-",
-        "yourpass",
-        "yourtoken",
-        "yourkey",
-        "yoursecret",
-        "redacted",
-        "xxxx",
-        "****",
-        "....",
-        "example_",
-        "my_secret",
-        "insert_",
-        "replace_",
-    ];
     const CALLS: &[&str] = &[
         "os.environ",
         "process.env",
@@ -89,19 +69,51 @@ pub(in crate::inspect) fn placeholder(value: &str) -> bool {
         "vault:",
         "config.",
     ];
-    let lower = value.to_ascii_lowercase();
-    let starts = |marks: &[&str]| marks.iter().any(|mark| lower.starts_with(mark));
+    let bytes = value.as_bytes();
+    let starts = |marks: &[&str]| marks.iter().any(|mark| begins(bytes, mark.as_bytes()));
+    let ends = |mark: &str| {
+        let tail = bytes.len().checked_sub(mark.len()).and_then(|from| bytes.get(from..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(mark.as_bytes()))
+    };
     let name_only =
         value.starts_with('$') && value.bytes().skip(1).all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    WHOLE.contains(&lower.as_str())
-        || PARTS.iter().any(|part| lower.contains(part))
-        || lower.ends_with("example")
+    WHOLE.iter().any(|whole| value.eq_ignore_ascii_case(whole))
+        || holds_hint(bytes)
+        || ends("example")
         || starts(CALLS)
         || starts(&["${", "{{", "<", "%{", "$(", "#{", "@@", "*"])
         || name_only
-        || (lower.contains('(') && lower.ends_with(')'))
+        || (value.ends_with(')') && value.contains('('))
         || all_the_same(value)
         || crate::inspect::words::holds_mask(value)
+}
+
+fn begins(bytes: &[u8], mark: &[u8]) -> bool {
+    bytes.get(..mark.len()).is_some_and(|head| head.eq_ignore_ascii_case(mark))
+}
+
+/// Parts of values that only stand for one, by their first letter.
+fn hints(first: u8) -> &'static [&'static str] {
+    match first {
+        b'c' | b'C' => &["changeme", "change_me", "change-me"],
+        b'p' | b'P' => &["placeholder"],
+        b'y' | b'Y' => &["your_", "your-", "yourpass", "yourtoken", "yourkey", "yoursecret"],
+        b'r' | b'R' => &["redacted", "replace_"],
+        b'x' | b'X' => &["xxxx"],
+        b'*' => &["****"],
+        b'.' => &["...."],
+        b'e' | b'E' => &["example_"],
+        b'm' | b'M' => &["my_secret"],
+        b'i' | b'I' => &["insert_"],
+        _ => &[],
+    }
+}
+
+/// Whether one of these parts stands anywhere, in letters of either case.
+fn holds_hint(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().any(|(at, byte)| {
+        hints(*byte).iter().any(|hint| bytes.get(at..).is_some_and(|rest| begins(rest, hint.as_bytes())))
+    })
 }
 
 fn all_the_same(value: &str) -> bool {

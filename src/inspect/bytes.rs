@@ -1,0 +1,99 @@
+//! Classes of bytes in one table: a look-up in place of a chain of comparisons.
+
+/// `0` to `9`.
+pub(super) const DIGIT: u8 = 1;
+/// `A` to `Z`.
+pub(super) const UPPER: u8 = 2;
+/// `a` to `z`.
+pub(super) const LOWER: u8 = 4;
+/// `_`.
+const UNDERSCORE: u8 = 8;
+/// Hexadecimal digits.
+pub(super) const HEX: u8 = 16;
+/// Letters of Base64 in both of its alphabets.
+pub(super) const CODED: u8 = 32;
+/// What may stand in the address of a network beside hexadecimal digits: `:` and `.`.
+pub(super) const POINT: u8 = 64;
+/// ASCII letters.
+pub(super) const LETTER: u8 = UPPER | LOWER;
+/// ASCII letters and digits.
+pub(super) const ALPHANUMERIC: u8 = LETTER | DIGIT;
+/// What continues a word to its neighbour.
+pub(super) const WORD: u8 = ALPHANUMERIC | UNDERSCORE;
+
+const TABLE: [u8; 256] = table();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn table() -> [u8; 256] {
+    let mut table = [0u8; 256];
+    let mut byte = 0u8;
+    loop {
+        let mut class = 0;
+        if byte.is_ascii_digit() {
+            class |= DIGIT;
+        }
+        if byte.is_ascii_uppercase() {
+            class |= UPPER;
+        }
+        if byte.is_ascii_lowercase() {
+            class |= LOWER;
+        }
+        if byte.is_ascii_hexdigit() {
+            class |= HEX;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_') {
+            class |= CODED;
+        }
+        if byte == b'_' {
+            class |= UNDERSCORE;
+        }
+        if matches!(byte, b':' | b'.') {
+            class |= POINT;
+        }
+        table[byte as usize] = class;
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
+/// Whether a byte is of one of these classes.
+#[allow(clippy::indexing_slicing, reason = "every byte has a place in a table of 256")]
+pub(super) const fn is(byte: u8, classes: u8) -> bool {
+    TABLE[byte as usize] & classes != 0
+}
+
+/// Whether there is a byte at `at` and it is of one of these classes.
+pub(super) fn at(bytes: &[u8], at: usize, classes: u8) -> bool {
+    bytes.get(at).is_some_and(|byte| is(*byte, classes))
+}
+
+/// How many bytes from `from` on are of these classes, at most `most`.
+pub(super) fn run(bytes: &[u8], from: usize, most: usize, classes: u8) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    rest.iter().take(most).take_while(|byte| is(**byte, classes)).count()
+}
+
+/// How many bytes right before `to` are of these classes, at most `most`.
+pub(super) fn run_back(bytes: &[u8], to: usize, most: usize, classes: u8) -> usize {
+    let head = bytes.get(to.saturating_sub(most)..to).unwrap_or_default();
+    head.iter().rev().take_while(|byte| is(**byte, classes)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_what_the_methods_of_bytes_say() {
+        for byte in 0..=255u8 {
+            assert_eq!(is(byte, DIGIT), byte.is_ascii_digit());
+            assert_eq!(is(byte, LETTER), byte.is_ascii_alphabetic());
+            assert_eq!(is(byte, HEX), byte.is_ascii_hexdigit());
+            assert_eq!(is(byte, WORD), byte.is_ascii_alphanumeric() || byte == b'_');
+        }
+        assert_eq!((run(b"a12b", 1, 9, DIGIT), run(b"a12b", 1, 1, DIGIT), run(b"", 3, 9, WORD)), (2, 1, 0));
+        assert_eq!((run_back(b"a12b", 3, 9, DIGIT), run_back(b"12", 2, 1, DIGIT)), (2, 1));
+    }
+}
