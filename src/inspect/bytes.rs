@@ -14,6 +14,8 @@ pub(super) const HEX: u8 = 16;
 pub(super) const CODED: u8 = 32;
 /// What may stand in the address of a network beside hexadecimal digits: `:` and `.`.
 pub(super) const POINT: u8 = 64;
+/// `-`.
+pub(super) const HYPHEN: u8 = 128;
 /// ASCII letters.
 pub(super) const LETTER: u8 = UPPER | LOWER;
 /// ASCII letters and digits.
@@ -49,6 +51,9 @@ const fn table() -> [u8; 256] {
         }
         if matches!(byte, b':' | b'.') {
             class |= POINT;
+        }
+        if byte == b'-' {
+            class |= HYPHEN;
         }
         table[byte as usize] = class;
         if byte == u8::MAX {

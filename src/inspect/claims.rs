@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::Error;
 use super::hasher::Quick;
 use super::rules::{How, Rule};
 
@@ -11,6 +14,9 @@ pub(super) struct Claims {
     endings: HashMap<Box<str>, Ending, Quick>,
     /// Lengths of all endings, the shortest first.
     lengths: Vec<usize>,
+    /// Words of vendors, and for each the rules that need one of them.
+    vendors: Option<AhoCorasick>,
+    of_vendors: Vec<Vec<usize>>,
 }
 
 #[derive(Debug, Default)]
@@ -22,9 +28,18 @@ struct Ending {
 }
 
 impl Claims {
-    pub fn new(rules: &[Rule]) -> Self {
+    pub fn new(rules: &[Rule]) -> Result<Self, Error> {
         let mut claims = Self::default();
+        let mut vendors: Vec<&str> = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
+            for vendor in &rule.vendors {
+                let place = vendors.iter().position(|known| known == vendor).unwrap_or(vendors.len());
+                if place == vendors.len() {
+                    vendors.push(vendor);
+                    claims.of_vendors.push(Vec::new());
+                }
+                claims.of_vendors.get_mut(place).into_iter().for_each(|rules| rules.push(index));
+            }
             let How::Named(named) = &rule.how else { continue };
             for phrase in &named.squashed {
                 claims.endings.entry(phrase.as_str().into()).or_default().of.push(index);
@@ -36,7 +51,19 @@ impl Claims {
         claims.lengths = claims.endings.keys().map(|ending| ending.len()).collect();
         claims.lengths.sort_unstable();
         claims.lengths.dedup();
-        claims
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(vendors);
+        claims.vendors = Some(automaton.map_err(|source| Error::Automaton { source })?);
+        Ok(claims)
+    }
+
+    /// The rules of whose vendors some words speak that are written together, in order.
+    pub fn vendors(&self, squashed: &str) -> Box<[usize]> {
+        let hits = self.vendors.iter().flat_map(|vendors| vendors.find_overlapping_iter(squashed));
+        let of = |place: usize| self.of_vendors.get(place).into_iter().flatten().copied();
+        let mut rules: Vec<usize> = hits.flat_map(|hit| of(hit.pattern().as_usize())).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules.into()
     }
 
     /// The rules for named secrets that a name belongs to whose words are written together, in order.

@@ -29,21 +29,44 @@ fn ethereum(hex: &[u8]) -> bool {
             .all(|(byte, nibble)| byte.is_ascii_digit() || byte.is_ascii_uppercase() == (nibble >= 8))
 }
 
+/// The value of a letter of Base58, by its byte; 255 for all that are none.
+const BASE58: [u8; 256] = values(b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz");
+
+#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated when it is compiled")]
+const fn values(alphabet: &[u8]) -> [u8; 256] {
+    let mut values = [255; 256];
+    let mut place = 0;
+    while place < alphabet.len() {
+        values[alphabet[place] as usize] = place as u8;
+        place += 1;
+    }
+    values
+}
+
 fn base58_check(word: &[u8]) -> bool {
-    const ALPHABET: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    let mut number = [0u8; 25];
+    let value = |letter: &u8| BASE58.get(usize::from(*letter)).copied().unwrap_or(255);
+    // Most words of that length are digests: a zero or an `l` is in them.
+    if word.iter().any(|letter| value(letter) == 255) {
+        return false;
+    }
+    // Twenty-five bytes, the last limb first.
+    let mut limbs = [0u32; 7];
     for letter in word {
-        let Some(value) = ALPHABET.iter().position(|known| known == letter) else { return false };
-        let mut carry = u32::try_from(value).unwrap_or(0);
-        for byte in number.iter_mut().rev() {
-            carry += u32::from(*byte) * 58;
-            *byte = u8::try_from(carry & 255).unwrap_or(0);
-            carry >>= 8;
+        let mut carry = u64::from(value(letter));
+        for limb in &mut limbs {
+            carry += u64::from(*limb) * 58;
+            *limb = u32::try_from(carry & 0xFFFF_FFFF).unwrap_or(0);
+            carry >>= 32;
         }
         if carry > 0 {
             return false;
         }
     }
+    let mut number = [0u8; 28];
+    for (place, limb) in number.rchunks_exact_mut(4).zip(limbs) {
+        place.copy_from_slice(&limb.to_be_bytes());
+    }
+    let [0, 0, 0, number @ ..] = &number else { return false };
     let (body, check) = number.split_at(21);
     let twice = digest(&SHA256, digest(&SHA256, body).as_ref());
     twice.as_ref().get(..4) == Some(check)

@@ -1,5 +1,6 @@
 //! Dates of birth: every usual way to write a date. Only context tells a birthday from any other day.
 
+use super::bytes::{self, DIGIT, LETTER};
 use super::checks::day;
 use super::digits::{before, is_word};
 
@@ -114,8 +115,8 @@ pub(super) fn date(text: &str, at: usize) -> Option<(usize, usize)> {
 
 /// The value and length of up to `most` digits.
 fn run(bytes: &[u8], at: usize, most: usize) -> (u32, usize) {
-    let digits =
-        bytes.get(at..).unwrap_or_default().iter().take(most + 1).take_while(|byte| byte.is_ascii_digit());
+    let length = bytes::run(bytes, at, most + 1, DIGIT);
+    let digits = bytes.get(at..at + length).unwrap_or_default().iter();
     digits
         .fold((0, 0), |(value, length), digit| (value.wrapping_mul(10) + u32::from(digit - b'0'), length + 1))
 }
@@ -159,6 +160,7 @@ fn joint(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     let foreign = [("年", b'Y'), ("년", b'Y'), ("月", b'M'), ("월", b'M')];
     let (width, sign) = match rest {
         [sign @ (b'-' | b'/' | b'.'), ..] => (1, *sign),
+        [first, ..] if first.is_ascii() => return None,
         _ => foreign
             .iter()
             .find(|(sign, _)| rest.starts_with(sign.as_bytes()))
@@ -232,7 +234,9 @@ fn month(word: &str) -> Option<u32> {
 
 /// `March 12, 1985`: where the month's name before the day begins.
 fn month_before(text: &str, at: usize) -> Option<usize> {
-    if before(text.as_bytes(), at) != Some(&b' ') {
+    let letter = at.checked_sub(2).and_then(|two| text.as_bytes().get(two));
+    let after_word = letter.is_some_and(|byte| bytes::is(*byte, LETTER) || *byte == b'.' || !byte.is_ascii());
+    if before(text.as_bytes(), at) != Some(&b' ') || !after_word {
         return None;
     }
     let head = text

@@ -1,5 +1,7 @@
 //! Runs of digits: found eight bytes at a time, noted where they may be part of a finding.
 
+use std::borrow::Cow;
+
 use super::bytes::{self, ALPHANUMERIC, DIGIT, LETTER, POINT, WORD};
 use super::checks::iban_length;
 
@@ -16,14 +18,22 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Option<&u8> {
     at.checked_sub(1).and_then(|before| bytes.get(before))
 }
 
-/// Starts of the runs of digits that may be part of a finding.
+/// Starts of the runs of digits that may be part of a finding. Of one word of letters and digits the first is enough,
+/// but for those that may be the check digits of an IBAN.
 pub(super) fn leads(bytes: &[u8], found: &mut Vec<usize>) {
     let mut at = 0;
+    // Where the word ends of which a run has been noted.
+    let mut noted = 0;
     while let Some(start) = next_digit(bytes, at) {
         let length = bytes::run(bytes, start, usize::MAX, DIGIT);
         at = start + length;
-        if promising(bytes, start, length) || after_country(bytes, start) {
+        if start < noted {
+            if after_country(bytes, start) {
+                found.push(start);
+            }
+        } else if promising(bytes, start, length) || after_country(bytes, start) {
             found.push(start);
+            noted = at + bytes::run(bytes, at, usize::MAX, ALPHANUMERIC);
         }
     }
 }
@@ -59,11 +69,10 @@ fn promising(bytes: &[u8], start: usize, length: usize) -> bool {
 /// Whether two letters that name a country with IBANs stand before `at`, and two digits after it.
 pub(super) fn after_country(bytes: &[u8], at: usize) -> bool {
     bytes::at(bytes, at + 1, DIGIT)
-        && at
-            .checked_sub(2)
-            .filter(|from| bytes::at(bytes, *from, LETTER) && bytes::at(bytes, *from + 1, LETTER))
-            .and_then(|from| bytes.get(from..at))
-            .is_some_and(|country| iban_length(country).is_some())
+        && at.checked_sub(2).and_then(|from| bytes.get(from..at)).is_some_and(|country| {
+            matches!(country, [first, second] if bytes::is(*first, LETTER) && bytes::is(*second, LETTER))
+                && iban_length(country).is_some()
+        })
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -87,15 +96,21 @@ fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The digits of a JSON number that is a whole number, also with a fraction or an exponent.
-pub(super) fn whole_number(literal: &str) -> Option<String> {
+pub(super) fn whole_number(literal: &str) -> Option<Cow<'_, str>> {
     let positive = literal.strip_prefix('-').unwrap_or(literal);
+    if positive.bytes().all(|byte| bytes::is(byte, DIGIT)) {
+        return Some(Cow::Borrowed(positive.trim_start_matches('0')));
+    }
     let (mantissa, exponent) = positive.split_once(['e', 'E']).unwrap_or((positive, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let exponent: usize = exponent.trim_start_matches('+').parse().ok().filter(|exponent| *exponent <= 40)?;
+    let rest_is_zero = fraction.bytes().skip(exponent).all(|digit| digit == b'0');
+    if !rest_is_zero {
+        return None;
+    }
     let mut digits = whole.to_owned();
     digits.extend(fraction.chars().chain(std::iter::repeat('0')).take(exponent));
-    let rest_is_zero = fraction.bytes().skip(exponent).all(|digit| digit == b'0');
-    rest_is_zero.then(|| digits.trim_start_matches('0').to_owned())
+    Some(Cow::Owned(digits.trim_start_matches('0').to_owned()))
 }
 
 #[cfg(test)]
@@ -120,7 +135,7 @@ mod tests {
             ("41.11E+2", "4111"),
             ("4.1e3", "4100"),
         ] {
-            assert_eq!(whole_number(literal), Some(digits.to_owned()), "{literal}");
+            assert_eq!(whole_number(literal).as_deref(), Some(digits), "{literal}");
         }
         for literal in ["4.1119e3", "0.5", "1e-3", "1e999999999999"] {
             assert_eq!(whole_number(literal), None, "{literal}");

@@ -119,7 +119,7 @@ impl Engine {
         let versions = neutral.versions.iter().map(|phrase| (phrase.as_str(), VERSION));
         let lexicon = Lexicon::new(topics.chain(labels).chain(versions))?;
         let numbers = Numbers::new(&rules, lexicon)?;
-        Ok(Self { claims: Claims::new(&rules), rules, automaton, triggers, numbers, whole })
+        Ok(Self { claims: Claims::new(&rules)?, rules, automaton, triggers, numbers, whole })
     }
 
     /// Gives back what the patterns of all rules take, until they are needed again.
@@ -215,7 +215,7 @@ impl Engine {
         scan: &Scan<'t, '_>,
         (state, found): (&mut State<'t>, &mut Vec<Found>),
     ) -> Result<(), Blocked> {
-        let Some(mut met) = state.take_met(scan.text, lead, &self.claims) else { return Ok(()) };
+        let Some(met) = state.take_met(scan.text, lead, &self.claims) else { return Ok(()) };
         for index in met.rules.iter().filter(|index| rules.binary_search(index).is_ok()) {
             let index = *index;
             if !scan.is_on(index) || lead.start < state.until(index) {
@@ -223,7 +223,7 @@ impl Engine {
             }
             let Some(rule) = self.rules.get(index) else { continue };
             let How::Named(named) = &rule.how else { continue };
-            if !of_vendor(rule, scan, (met.end, &mut met.around)) {
+            if !of_vendor((index, rule), scan, &met, &self.claims) {
                 continue;
             }
             if met.traits.fit(rule, named, Stands::InText) {
@@ -252,7 +252,7 @@ impl Engine {
         let is_on = |index: usize| on.get(index) == Some(&true);
         let traits = Traits::of(value);
         for (index, rule, named) in self.claimed(place).filter(|(index, ..)| is_on(*index)) {
-            if traits.fit(rule, named, Stands::Apart) && (rule.vendors.is_empty() || place.holds(&rule.vendors)) {
+            if traits.fit(rule, named, Stands::Apart) && (rule.vendors.is_empty() || place.of_vendor(index)) {
                 take(index, rule);
             }
         }

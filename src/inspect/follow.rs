@@ -1,5 +1,7 @@
 //! From a prefix or name in a text to the value that it leads to.
 
+use std::cell::OnceCell;
+
 use super::Blocked;
 use super::checks::{entropy, placeholder};
 use super::claims::Claims;
@@ -47,8 +49,8 @@ pub(super) struct Met<'t> {
     /// The rules that the name belongs to.
     pub rules: Box<[usize]>,
     pub traits: Traits<'t>,
-    /// The words before, once they have been asked for.
-    pub around: Option<Folded>,
+    /// The rules of whose vendors the words before speak, once somebody has asked.
+    vendors: OnceCell<Box<[usize]>>,
 }
 
 impl<'t> State<'t> {
@@ -61,7 +63,7 @@ impl<'t> State<'t> {
         let span = value_after(text, lead.start, lead.end)?;
         let rules = claims.of(name_words(text, lead.start, lead.end).squashed());
         let traits = Traits::of(text.get(span.0..span.1)?);
-        (!rules.is_empty()).then_some(Met { end: lead.end, span, rules, traits, around: None })
+        (!rules.is_empty()).then_some(Met { end: lead.end, span, rules, traits, vendors: OnceCell::new() })
     }
 
     /// Remembers a name for the next lead that ends with it.
@@ -190,12 +192,11 @@ fn behind(token: &Token, bytes: &[u8], at: usize) -> Option<usize> {
     (length == token.back && !is_word(before(bytes, at - length))).then_some(length)
 }
 
-/// Whether a word of the rule's vendors stands before the name that ends at `end`, or on the way to the text.
-pub(super) fn of_vendor(rule: &Rule, scan: &Scan<'_, '_>, (end, around): (usize, &mut Option<Folded>)) -> bool {
+/// Whether a word of the rule's vendors stands before the name, or on the way to the text.
+pub(super) fn of_vendor((index, rule): (usize, &Rule), scan: &Scan<'_, '_>, met: &Met<'_>, claims: &Claims) -> bool {
     if rule.vendors.is_empty() {
         return true;
     }
-    let words = around.get_or_insert_with(|| Folded::of(near(scan.text, end)));
-    rule.vendors.iter().any(|vendor| words.squashed().contains(vendor.as_str()))
-        || scan.around.holds(&rule.vendors)
+    let before = met.vendors.get_or_init(|| claims.vendors(Folded::of(near(scan.text, met.end)).squashed()));
+    before.binary_search(&index).is_ok() || scan.around.of_vendor(index)
 }

@@ -58,6 +58,8 @@ pub(super) struct Frame {
     /// What the present key speaks of.
     name: OnceCell<Rc<Name>>,
     labels: OnceCell<Vec<Rc<Name>>>,
+    /// The names above its members, and labels.
+    above: OnceCell<Rc<[Rc<Name>]>>,
     titles: OnceCell<Vec<String>>,
     /// Offset of an array's bracket.
     array: usize,
@@ -83,6 +85,7 @@ impl Frame {
             value_like: false,
             name: OnceCell::new(),
             labels: OnceCell::new(),
+            above: OnceCell::new(),
             titles: OnceCell::new(),
             array: start,
             pieces: Vec::new(),
@@ -174,6 +177,11 @@ impl Frame {
     /// What the present key speaks of, as far as it is no finding, found once.
     pub fn name(&self, text: &str, name: impl FnOnce(&str) -> Rc<Name>) -> Rc<Name> {
         self.name.get_or_init(|| name(&self.shown_key(text))).clone()
+    }
+
+    /// The names above the members of this object, and labels, found once.
+    pub fn above(&self, find: impl FnOnce() -> Rc<[Rc<Name>]>) -> Rc<[Rc<Name>]> {
+        self.above.get_or_init(find).clone()
     }
 
     /// What the labels of this object say, found once.

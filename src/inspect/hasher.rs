@@ -1,15 +1,32 @@
-//! A quick hash for short words of our own: which of a few thousand names it is. Nobody outside chooses what is kept
-//! in these tables, so that nothing can be made to collide in them.
+//! A quick hash for short words: which of a few thousand names it is.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Makes quick hashes.
+/// Makes quick hashes for names of our own: nobody outside chooses what is kept in such a table.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Quick;
 
 /// Eight bytes at a time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mixed(u64);
+
+/// Makes the same hashes for names that anybody may choose: nobody can tell which collide.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keyed(u64);
+
+impl Default for Keyed {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(PRIME))
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = Mixed;
+
+    fn build_hasher(&self) -> Mixed {
+        Mixed(self.0)
+    }
+}
 
 const PRIME: u64 = 0x9E37_79B9_7F4A_7C15;
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::bytes::{self, HEX, HYPHEN, POINT};
 use super::digits::{before, is_word};
 
 /// The longest text of an address.
@@ -17,15 +18,17 @@ pub(super) struct Address {
 
 /// The address that the digit at `at` belongs to, unless it names no one: private, loopback, unspecified, multicast.
 pub(super) fn ip(bytes: &[u8], at: usize) -> Option<Address> {
-    let fits = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-    let back = bytes.get(..at)?.iter().rev().take(LONGEST).take_while(|byte| fits(byte)).count();
-    let mut start = at - back;
-    let length = bytes.get(start..)?.iter().take(LONGEST + 1).take_while(|byte| fits(byte)).count();
-    let mut end = start + length;
+    let mut start = at - bytes::run_back(bytes, at, LONGEST, HEX | POINT);
+    let mut end = start + bytes::run(bytes, start, LONGEST + 1, HEX | POINT);
     while end > start && bytes.get(end - 1) == Some(&b'.') {
         end -= 1;
     }
-    let colons = memchr::memchr_iter(b':', bytes.get(start..end)?).count();
+    let signs = |sign: u8| bytes.get(start..end).unwrap_or_default().iter().filter(|byte| **byte == sign).count();
+    let colons = signs(b':');
+    // Times and numbers with a fraction have fewer.
+    if colons < 2 && signs(b'.') < 3 {
+        return None;
+    }
     if colons < 2 {
         // A port behind, or the colon of a label in front.
         if colons == 1 {
@@ -127,14 +130,11 @@ fn v6(bytes: &[u8], start: usize, end: usize) -> Option<Address> {
 
 /// Six pairs of hexadecimal digits with colons or hyphens, or three groups of four with dots.
 pub(super) fn mac(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    let fits = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'-' | b'.');
-    let back = bytes.get(..at)?.iter().rev().take(18).take_while(|byte| fits(byte)).count();
-    let mut start = at - back;
-    while matches!(bytes.get(start), Some(b':' | b'-' | b'.')) {
+    let mut start = at - bytes::run_back(bytes, at, 18, HEX | POINT | HYPHEN);
+    while bytes::at(bytes, start, POINT | HYPHEN) {
         start += 1;
     }
-    let length = bytes.get(start..)?.iter().take(20).take_while(|byte| fits(byte)).count();
-    let mut text = bytes.get(start..start + length)?;
+    let mut text = bytes.get(start..start + bytes::run(bytes, start, 20, HEX | POINT | HYPHEN))?;
     while let [rest @ .., b':' | b'-' | b'.'] = text {
         text = rest;
     }

@@ -17,8 +17,10 @@ use super::shifts::Shifts;
 use super::spelled;
 use super::{Blocked, Limits};
 
-/// Bytes on either side of a mask that are looked at again.
-const NEAR: usize = 1_100;
+/// Bytes on either side of a mask that are looked at again: as far as words before a value and the parts of one reach.
+const NEAR: usize = 320;
+/// The same on either side of nothing: a long value may be short enough now.
+const NEAR_NOTHING: usize = 1_100;
 
 /// Bytes of encoded text that shares the context of what it stands in.
 const SHORT: usize = 256;
@@ -299,7 +301,8 @@ impl Pass<'_, '_> {
             let at = edit.start + grown - shrunk;
             grown += edit.with.len();
             shrunk += edit.end - edit.start;
-            let window = (at.saturating_sub(NEAR), masked.len().min(at + edit.with.len() + NEAR));
+            let near = if edit.with.is_empty() { NEAR_NOTHING } else { NEAR };
+            let window = (at.saturating_sub(near), masked.len().min(at + edit.with.len() + near));
             match windows.last_mut() {
                 Some(last) if window.0 <= last.1 => last.1 = window.1,
                 _ => windows.push(window),

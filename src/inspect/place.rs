@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::claims::Claims;
 use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic};
+use super::hasher::Keyed;
 use super::words::Folded;
 
 /// Keys that say nothing about their value, so that the key above speaks for it.
@@ -59,6 +60,8 @@ pub(super) struct Name {
     pub hits: Hits,
     /// The rules for named secrets that it belongs to.
     pub rules: Box<[usize]>,
+    /// The rules of whose vendors it speaks.
+    pub vendors: Box<[usize]>,
     /// It says nothing about its value.
     pub generic: bool,
 }
@@ -66,7 +69,7 @@ pub(super) struct Name {
 /// Names that were met before.
 #[derive(Default)]
 pub(super) struct Names {
-    known: HashMap<Box<str>, Rc<Name>>,
+    known: HashMap<Box<str>, Rc<Name>, Keyed>,
 }
 
 impl Names {
@@ -82,7 +85,8 @@ impl Names {
             GENERIC.contains(&folded.squashed()) || folded.squashed().bytes().all(|b| b.is_ascii_digit());
         let hits = lexicon.name(name.get(..name.floor_char_boundary(96)).unwrap_or_default());
         let rules = claims.of(folded.squashed());
-        let made = Rc::new(Name { folded, hits, rules, generic });
+        let vendors = claims.vendors(folded.squashed());
+        let made = Rc::new(Name { folded, hits, rules, vendors, generic });
         self.known.insert(name.into(), made.clone());
         made
     }
@@ -93,8 +97,8 @@ impl Names {
 pub(super) struct Place {
     /// The names that are the value's own: its key, or for `{"name": …, "value": …}` the name.
     pub own: Vec<Rc<Name>>,
-    /// Keys above, the nearest first, and labels.
-    pub above: Vec<Rc<Name>>,
+    /// Keys above, the nearest first, and labels: the same for all members of an object.
+    pub above: Rc<[Rc<Name>]>,
 }
 
 impl Place {
@@ -117,7 +121,7 @@ impl Place {
 
     /// Whether any name speaks of a topic, rightly or not.
     pub fn mentions(&self, topic: Topic) -> bool {
-        self.own.iter().chain(&self.above).any(|name| name.hits.holds(topic))
+        self.own.iter().chain(self.above.iter()).any(|name| name.hits.holds(topic))
     }
 
     /// Whether the value's own names say that it is none of ours.
@@ -134,9 +138,8 @@ impl Place {
         self.own.iter().any(last)
     }
 
-    /// Whether some name holds one of these words.
-    pub fn holds(&self, words: &[String]) -> bool {
-        let holds = |name: &Rc<Name>| words.iter().any(|word| name.folded.squashed().contains(word.as_str()));
-        self.own.iter().any(holds) || self.above.iter().any(holds)
+    /// Whether some name speaks of a vendor of a rule.
+    pub fn of_vendor(&self, rule: usize) -> bool {
+        self.own.iter().chain(self.above.iter()).any(|name| name.vendors.binary_search(&rule).is_ok())
     }
 }

@@ -1,11 +1,11 @@
 //! What stands around the numbers of one text: words before them, titles of columns, keys.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic, VERSION};
 use super::engine::{Engine, Scan};
 use super::rules::{How, Rule, Scanner};
-use super::tables::{Tables, Title};
+use super::tables::{Place, Tables, Title};
 use super::words::Folded;
 
 /// What stands around numbers of one text, read when first asked for.
@@ -15,6 +15,8 @@ pub(super) struct Surroundings<'s, 'a> {
     /// The start whose words were read last, their topics, and memory for words.
     last: (usize, Hits, Folded),
     tables: OnceCell<Tables>,
+    /// The start whose column was looked for last, and its title.
+    column: Cell<(usize, Option<Place>)>,
     /// Bytes of the text without white space at its ends.
     bare: OnceCell<usize>,
 }
@@ -22,7 +24,8 @@ pub(super) struct Surroundings<'s, 'a> {
 impl<'s, 'a> Surroundings<'s, 'a> {
     pub fn new(scan: &'s Scan<'s, 'a>, lexicon: &'s Lexicon) -> Self {
         let last = (usize::MAX, Hits::default(), Folded::default());
-        Self { scan, lexicon, last, tables: OnceCell::new(), bare: OnceCell::new() }
+        let column = Cell::new((usize::MAX, None));
+        Self { scan, lexicon, last, tables: OnceCell::new(), column, bare: OnceCell::new() }
     }
 }
 
@@ -84,7 +87,13 @@ impl Surroundings<'_, '_> {
     /// The title of the column in which a value of a table stands.
     fn column(&self, start: usize) -> Option<&Title> {
         let text = self.scan.text;
-        self.tables.get_or_init(|| Tables::read(text)).column(text, start)
+        let tables = self.tables.get_or_init(|| Tables::read(text));
+        let (last, mut place) = self.column.get();
+        if last != start {
+            place = tables.column(text, start);
+            self.column.set((start, place));
+        }
+        place.and_then(|place| tables.title(place))
     }
 
     fn neutral_column(&self, start: usize) -> bool {

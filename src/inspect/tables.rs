@@ -47,6 +47,14 @@ impl Title {
     }
 }
 
+/// Which column of which table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    of_statement: bool,
+    block: usize,
+    column: usize,
+}
+
 /// All tables of a text.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -85,11 +93,6 @@ impl Tables {
         }
         tables.read_inserts(text);
         tables
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.inserts.is_empty()
     }
 
     fn read_lines(&mut self, text: &str) {
@@ -167,17 +170,25 @@ impl Tables {
         }
     }
 
-    /// The title of the column in which the byte at `at` stands.
-    pub fn column(&self, text: &str, at: usize) -> Option<&Title> {
-        let (block, index) = if let Some(block) = holding(&self.inserts, at) {
-            let from = text.ceil_char_boundary(block.start.max(at.saturating_sub(REACH)));
+    /// The column in which the byte at `at` stands.
+    pub fn column(&self, text: &str, at: usize) -> Option<Place> {
+        if let Some(block) = holding(&self.inserts, at) {
+            let start = self.inserts.get(block)?.start;
+            let from = text.ceil_char_boundary(start.max(at.saturating_sub(REACH)));
             let row = text.get(from..at)?;
-            (block, cell_of_row(row.get(row_start(row)?..)?.as_bytes()))
-        } else {
-            let block = holding(&self.lines, at)?;
-            (block, self.cell_of_line(text, at, block.separator))
-        };
-        block.titles.get(index).filter(|title| !title.text.is_empty())
+            let column = cell_of_row(row.get(row_start(row)?..)?.as_bytes());
+            return Some(Place { of_statement: true, block, column });
+        }
+        let block = holding(&self.lines, at)?;
+        let column = self.cell_of_line(text, at, self.lines.get(block)?.separator);
+        Some(Place { of_statement: false, block, column })
+    }
+
+    /// The title of a column, if it has one.
+    pub fn title(&self, place: Place) -> Option<&Title> {
+        let blocks = if place.of_statement { &self.inserts } else { &self.lines };
+        let title = blocks.get(place.block)?.titles.get(place.column);
+        title.filter(|title| !title.text.is_empty())
     }
 
     /// The number of the cell in which the byte at `at` stands, in a line that is a row.
@@ -218,10 +229,10 @@ impl Block {
     }
 }
 
-/// The block that holds the byte at `at`.
-fn holding(blocks: &[Block], at: usize) -> Option<&Block> {
-    let after = blocks.partition_point(|block| block.start <= at);
-    after.checked_sub(1).and_then(|last| blocks.get(last)).filter(|block| at < block.end)
+/// The number of the block that holds the byte at `at`.
+fn holding(blocks: &[Block], at: usize) -> Option<usize> {
+    let last = blocks.partition_point(|block| block.start <= at).checked_sub(1)?;
+    blocks.get(last).filter(|block| at < block.end).map(|_| last)
 }
 
 /// The last bracket that was opened outside of quotes.
@@ -320,6 +331,12 @@ fn cells(line: &str, separator: Separator) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn title(text: &str, at: usize) -> Option<String> {
+        let tables = Tables::read(text);
+        let title = tables.column(text, at).and_then(|place| tables.title(place));
+        title.map(|title| title.text.clone())
+    }
+
     #[test]
     fn values_know_their_columns() {
         for text in [
@@ -332,11 +349,11 @@ mod tests {
             "Report\n\nname,ssn\nBo,1\nAl,VALUE",
         ] {
             let at = text.rfind("VALUE").unwrap();
-            assert_eq!(Tables::read(text).column(text, at).map(|title| title.text.as_str()), Some("ssn"), "{text}");
+            assert_eq!(title(text, at).as_deref(), Some("ssn"), "{text}");
         }
         for text in ["Dear all, thanks\nand VALUE, bye", "1,2,3\n4,VALUE,6"] {
             let at = text.find("VALUE").unwrap();
-            assert_ne!(Tables::read(text).column(text, at).map(|title| title.text.as_str()), Some("ssn"), "{text}");
+            assert_ne!(title(text, at).as_deref(), Some("ssn"), "{text}");
         }
     }
 }

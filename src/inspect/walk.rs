@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::cell::{LazyCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::digits::whole_number;
 use super::found::{Around, Leads, Signs};
 use super::frame::{Frame, VALUE_NAMES};
+use super::hasher::Keyed;
 use super::lexer::{Escapes, Lexer, Quoted, Token, is_json};
 use super::pass::{Edit, Named, Pass, Scanned, Seen, outwards};
 use super::place::{Name, Names, Place};
@@ -16,6 +18,8 @@ use super::{Blocked, Limits};
 
 /// Characters of the shortest number that is looked at.
 const SHORTEST: usize = 4;
+/// Keys that are remembered; more than most messages have.
+const QUIET: usize = 1_024;
 /// Names of ancestors that count as context, beside the own one.
 const ANCESTORS: usize = 4;
 
@@ -40,6 +44,7 @@ pub(super) fn walk(
         exempt,
         above,
         leads: Leads::default(),
+        quiet: HashMap::default(),
         frames: Vec::new(),
         edits: Vec::new(),
         names: RefCell::default(),
@@ -74,6 +79,8 @@ pub(super) struct Walk<'w, 'e, 'k> {
     above: &'w Above,
     /// Memory for the leads of one string.
     leads: Leads,
+    /// Keys in which there is nothing, and whether they name secrets.
+    quiet: HashMap<&'w str, bool, Keyed>,
     pub frames: Vec<Frame>,
     pub edits: Vec<Edit>,
     names: RefCell<Names>,
@@ -227,10 +234,11 @@ impl<'w> Walk<'w, '_, '_> {
         let by_name = || {
             let found =
                 self.pass.engine.named_number(&around, self.pass.on).filter(|_| named == Named::Maybe)?;
-            Some((found, literal.to_owned()))
+            Some((found, Cow::Borrowed(literal)))
         };
         let Some((found, canonical)) = by_digits.or_else(by_name) else { return Ok(()) };
         drop(around);
+        let canonical = canonical.into_owned();
         let with = self.pass.operators.replace_number(self.pass.engine, found.rule, &canonical)?;
         let seen = Seen {
             start: 0,
@@ -255,11 +263,18 @@ impl<'w> Walk<'w, '_, '_> {
         let raw = self.text.get(quoted.start..quoted.end).unwrap_or_default();
         let value_like = VALUE_NAMES.iter().any(|name| raw.eq_ignore_ascii_case(name));
         let plain = quoted.ascii && quoted.escapes < Escapes::Hiding;
+        if let Some(&names_secret) = self.quiet.get(raw) {
+            self.frame(|frame| frame.take_key(quoted, value_like, names_secret));
+            return Ok(());
+        }
         let content = self.content(quoted);
         let mut leads = std::mem::take(&mut self.leads);
         self.pass.engine.note(&content.text, &mut leads);
         let names_secret = leads.signs.hold(Signs::NAME) || !plain;
         let read = if plain && leads.is_empty() {
+            if self.quiet.len() < QUIET {
+                self.quiet.insert(raw, names_secret);
+            }
             self.frame(|frame| frame.take_key(quoted, value_like, names_secret));
             Ok(())
         } else {
@@ -330,20 +345,23 @@ impl<'w> Walk<'w, '_, '_> {
             place.own.extend(self.column());
             return place;
         };
-        let limits = self.pass.limits;
         let name = |name: &str| self.name(name);
-        let labels = nearest.labels(self.text, limits, name);
+        let labels = nearest.labels(self.text, self.pass.limits, name);
+        let above = nearest.above(|| {
+            let mut above: Vec<Rc<Name>> =
+                objects.map(|frame| frame.name(self.text, name)).take(ANCESTORS - 1).collect();
+            let missing = (ANCESTORS - 1).saturating_sub(above.len());
+            above.extend(self.above.place.own.iter().chain(&*self.above.place.above).take(missing).cloned());
+            above.extend(labels.iter().cloned());
+            above.into()
+        });
         let mut own = vec![nearest.name(self.text, name)];
-        let mut above: Vec<Rc<Name>> =
-            objects.map(|frame| frame.name(self.text, name)).take(ANCESTORS - 1).collect();
-        let missing = (ANCESTORS - 1).saturating_sub(above.len());
-        above.extend(self.above.place.own.iter().chain(&self.above.place.above).take(missing).cloned());
         if nearest.value_like {
-            own.extend(above.first().cloned());
+            let ancestor = above.first().filter(|_| above.len() > labels.len());
+            own.extend(ancestor.cloned());
             own.extend(labels.iter().cloned());
         }
         own.extend(self.column());
-        above.extend(labels.iter().cloned());
         Place { own, above }
     }
 
