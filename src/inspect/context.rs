@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Error;
-use super::bytes::{self, ALPHANUMERIC};
+use super::bytes::{self, ALPHANUMERIC, LETTER};
 use super::hasher::Quick;
 use super::words::{Folded, REACH};
 
@@ -39,11 +39,6 @@ pub(super) struct Hit {
 pub(super) struct Hits(Vec<Hit>);
 
 impl Hits {
-    /// No topic at all.
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
     pub fn get(&self, topic: Topic) -> Option<Hit> {
         self.0.iter().find(|hit| hit.topic == topic).copied()
     }
@@ -92,6 +87,8 @@ impl Hits {
 pub(super) struct Lexicon {
     phrases: HashMap<Box<str>, Vec<Topic>, Quick>,
     longest: usize,
+    /// All phrases have a letter.
+    worded: bool,
     /// Bits for the first two letters of all phrases: most words begin none.
     starts: Vec<u64>,
     foreign: AhoCorasick,
@@ -127,7 +124,8 @@ impl Lexicon {
             .build(&foreign)
             .map_err(|source| Error::Automaton { source })?;
         let longest = plain.keys().map(|phrase| phrase.len()).max().unwrap_or(0);
-        Ok(Self { phrases: plain, longest, starts, foreign, foreign_topics })
+        let worded = plain.keys().all(|phrase| phrase.contains(char::is_alphabetic));
+        Ok(Self { phrases: plain, longest, worded, starts, foreign, foreign_topics })
     }
 
     /// What the text that ends at `at` speaks of, as far back as context reaches, into the memory of earlier hits.
@@ -164,6 +162,10 @@ impl Lexicon {
 
     fn read(&self, text: &str, (folded, hits): (&mut Folded, &mut Hits)) {
         hits.0.clear();
+        // Between numbers there are no words.
+        if self.worded && text.bytes().all(|byte| byte.is_ascii() && !bytes::is(byte, LETTER)) {
+            return;
+        }
         folded.read(text);
         let squashed = folded.squashed();
         let words = folded.words();

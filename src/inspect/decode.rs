@@ -126,7 +126,12 @@ fn bytes_of_base64<'h>(taste: &[u8], held: &'h mut [u8; TASTE]) -> Option<&'h [u
         count += 6;
         if count >= 8 {
             count -= 8;
-            *held.get_mut(length)? = u8::try_from(bits >> count & 0xFF).ok()?;
+            let byte = u8::try_from(bits >> count & 0xFF).ok()?;
+            // No text begins with the middle of a character.
+            if length == 0 && matches!(byte, 0x80..=0xC1 | 0xF5..) {
+                return None;
+            }
+            *held.get_mut(length)? = byte;
             length += 1;
         }
     }

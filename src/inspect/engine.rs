@@ -88,12 +88,16 @@ impl Engine {
                 triggers.push(Trigger::default());
                 patterns.len() - 1
             });
-            triggers.get_mut(place).into_iter().for_each(add);
+            if let Some(trigger) = triggers.get_mut(place) {
+                add(trigger);
+            }
         };
         let mut whole = Whole::default();
         for (index, rule) in rules.iter().enumerate() {
             let add = |trigger: &mut Trigger| trigger.add(index, rule);
-            starts(rule).into_iter().for_each(|pattern| lead(pattern, &add));
+            for pattern in starts(rule) {
+                lead(pattern, &add);
+            }
             match rule.how {
                 How::Keyed(_) => whole.keyed.push(index),
                 How::Scanner(Scanner::SwiftBic) => whole.banks.push(index),
@@ -244,7 +248,8 @@ impl Engine {
         let mut take = |index: usize, rule: &Rule| {
             let (evidence, score) = strength(rule);
             let found = Found::new(index, (0, value.len()), evidence, score);
-            let stronger = |best: &Found| (score, std::cmp::Reverse(index)) > (best.score, std::cmp::Reverse(best.rule));
+            let stronger =
+                |best: &Found| (score, std::cmp::Reverse(index)) > (best.score, std::cmp::Reverse(best.rule));
             if best.as_ref().is_none_or(stronger) {
                 best = Some(found);
             }
@@ -260,7 +265,10 @@ impl Engine {
             let topic = Topic::try_from(index).unwrap_or(NEUTRAL);
             if let Some(rule) = self.rules.get(index)
                 && let How::Keyed(pattern) = &rule.how
-                && place.own.iter().any(|name| name.hits.get(topic).is_some_and(|hit| !name.hits.outdone(hit)))
+                && place
+                    .own
+                    .iter()
+                    .any(|name| name.hits.get(topic).is_some_and(|hit| !name.hits.outdone(hit)))
                 && pattern.is_match(value.as_bytes())
                 && !placeholder(value)
             {
@@ -292,7 +300,8 @@ impl Engine {
 
     /// The same for a JSON number.
     pub fn named_number(&self, place: &Place, on: &[bool]) -> Option<Found> {
-        let fits = self.claimed(place).filter(|(index, _, named)| named.numbers && on.get(*index) == Some(&true));
+        let fits =
+            self.claimed(place).filter(|(index, _, named)| named.numbers && on.get(*index) == Some(&true));
         fits.map(|(index, ..)| index).min().map(|index| Found::new(index, (0, 0), Evidence::Key, 300))
     }
 
@@ -304,19 +313,21 @@ impl Engine {
 
 impl Trigger {
     fn add(&mut self, index: usize, rule: &Rule) {
-        let (rules, sign) = match rule.how {
-            How::Named(_) => (&mut self.named, Some(Signs::NAME)),
+        let rules = match rule.how {
+            How::Named(_) => {
+                self.signs.add(Signs::NAME);
+                &mut self.named
+            }
             How::Scanner(Scanner::SwiftBic) => {
                 self.signs.add(Signs::BANK);
                 self.signs.add(Signs::NAME);
                 return;
             }
-            How::Token(_) | How::Forms(_) | How::Keyed(_) | How::Scanner(_) => (&mut self.rules, None),
+            How::Token(_) | How::Forms(_) | How::Keyed(_) | How::Scanner(_) => &mut self.rules,
         };
         if !rules.contains(&index) {
             rules.push(index);
         }
-        sign.into_iter().for_each(|sign| self.signs.add(sign));
     }
 }
 
@@ -325,13 +336,24 @@ fn signs() -> Vec<(String, Signs)> {
     const CODES: [&str; 15] =
         ["\\u", "\\x", "\\0", "\\1", "%2", "%3", "%4", "%5", "%6", "%7", "%c", "%d", "%e", "%f", "&#"];
     const NAMES: [&str; 12] = [
-        "commat", "period", "nbsp", "hyphen", "dash", "lowbar", "amp", "shy", "zwnj", "zwj", "zerowidthspace",
+        "commat",
+        "period",
+        "nbsp",
+        "hyphen",
+        "dash",
+        "lowbar",
+        "amp",
+        "shy",
+        "zwnj",
+        "zwj",
+        "zerowidthspace",
         "nobreak",
     ];
     const QUOTED: [&str; 10] = ["=2", "=3", "=4", "=5", "=6", "=7", "=\n", "=\r\n", "=\\n", "=\\r\\n"];
     const JOINS: [&str; 11] = ["+", " +", ".", " .", "&", " &", "||", " ||", " \"", " '", " \\\""];
-    const TAGS: [&str; 15] =
-        ["b", "i", "em", "strong", "span", "u", "s", "a", "font", "code", "small", "mark", "sub", "sup", "tt"];
+    const TAGS: [&str; 15] = [
+        "b", "i", "em", "strong", "span", "u", "s", "a", "font", "code", "small", "mark", "sub", "sup", "tt",
+    ];
     const MARKS: [&str; 3] = ["<!--", "<wbr", "**"];
     let mut signs: Vec<(String, Signs)> = Vec::new();
     signs.extend(CODES.map(|code| (code.to_owned(), Signs::CODED)));

@@ -193,7 +193,12 @@ fn behind(token: &Token, bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Whether a word of the rule's vendors stands before the name, or on the way to the text.
-pub(super) fn of_vendor((index, rule): (usize, &Rule), scan: &Scan<'_, '_>, met: &Met<'_>, claims: &Claims) -> bool {
+pub(super) fn of_vendor(
+    (index, rule): (usize, &Rule),
+    scan: &Scan<'_, '_>,
+    met: &Met<'_>,
+    claims: &Claims,
+) -> bool {
     if rule.vendors.is_empty() {
         return true;
     }

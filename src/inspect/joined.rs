@@ -1,14 +1,13 @@
 //! Texts without what cuts a value in two for a reader's eye only: ends of strings that code puts together, inline
 //! markup between letters.
 
+use super::cuts::Cuts;
 use super::shifts::Shifts;
 
 /// Bytes of white space between two strings.
 const BLANK: usize = 16;
 /// Bytes on either side of a cut that are looked at again.
 const NEAR: usize = 512;
-/// Stands for what is left out.
-const APART: &str = "\n\n";
 /// Bytes of one tag or comment.
 const TAG: usize = 256;
 /// Elements that do not separate what stands on either side.
@@ -20,7 +19,7 @@ const INLINE: &[&[u8]] = &[
 /// A text without the ends of strings that code puts together: `"4111" + "1111"`, `'4111' . '1111'`, `"4111" "1111"`.
 pub(super) fn concatenated(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
-    let mut cuts = Cuts::new(text);
+    let mut cuts = Cuts::new(text, NEAR);
     for close in memchr::memchr3_iter(b'"', b'\'', b'`', bytes) {
         if close >= cuts.from
             && let Some(open) = next_string(bytes, close)
@@ -29,7 +28,7 @@ pub(super) fn concatenated(text: &str) -> Option<(String, Shifts)> {
             let end = close - usize::from(escaped);
             // A word goes on: sentences that code puts together have a space at the seam.
             if value(end.checked_sub(1).and_then(|last| bytes.get(last))) && value(bytes.get(open + 1)) {
-                cuts.cut(end, open + 1)?;
+                cuts.cut(end, open + 1, None)?;
             }
         }
     }
@@ -63,7 +62,7 @@ fn next_string(bytes: &[u8], close: usize) -> Option<usize> {
 /// A text without inline markup between two letters: `<b>4111</b>1111`, `41<!-- -->11`, `**4111**1111`.
 pub(super) fn untagged(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
-    let mut cuts = Cuts::new(text);
+    let mut cuts = Cuts::new(text, NEAR);
     // Markup in a row is read once.
     let mut read = 0;
     for at in memchr::memchr2_iter(b'<', b'*', bytes) {
@@ -77,7 +76,7 @@ pub(super) fn untagged(text: &str) -> Option<(String, Shifts)> {
         read = end;
         if end > at && value(at.checked_sub(1).and_then(|before| bytes.get(before))) && value(bytes.get(end))
         {
-            cuts.cut(at, end)?;
+            cuts.cut(at, end, None)?;
         }
     }
     cuts.finish()
@@ -102,50 +101,6 @@ fn mark(bytes: &[u8]) -> Option<usize> {
     let rest = body.get(name.len()..)?;
     let close = rest.iter().position(|byte| matches!(byte, b'>' | b'<'))?;
     (rest.get(close) == Some(&b'>')).then_some(1 + slash + name.len() + close + 1)
-}
-
-/// A text that loses stretches. Far from them it is left out: nothing is new there.
-struct Cuts<'t> {
-    text: &'t str,
-    view: String,
-    shifts: Shifts,
-    /// What comes before has been taken over or cut.
-    from: usize,
-}
-
-impl<'t> Cuts<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, view: String::new(), shifts: Shifts::default(), from: 0 }
-    }
-
-    fn cut(&mut self, start: usize, end: usize) -> Option<()> {
-        if start - self.from > 2 * NEAR {
-            self.leave_out(start)?;
-        } else {
-            self.view.push_str(self.text.get(self.from..start)?);
-        }
-        self.from = end;
-        self.shifts.note(self.view.len(), end);
-        Some(())
-    }
-
-    /// Takes over what stands near the last stretch, and near the next one at `start`.
-    fn leave_out(&mut self, start: usize) -> Option<()> {
-        if self.from > 0 {
-            self.view.push_str(self.text.get(self.from..self.text.floor_char_boundary(self.from + NEAR))?);
-            self.view.push_str(APART);
-        }
-        let again = self.text.ceil_char_boundary(start - NEAR);
-        self.shifts.note(self.view.len(), again);
-        self.view.push_str(self.text.get(again..start)?);
-        Some(())
-    }
-
-    fn finish(mut self) -> Option<(String, Shifts)> {
-        let to = self.text.floor_char_boundary(self.text.len().min(self.from + NEAR));
-        self.view.push_str(self.text.get(self.from..to)?);
-        (self.from > 0).then_some((self.view, self.shifts))
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod config;
 mod context;
 mod crypto;
 mod custom;
+mod cuts;
 mod dates;
 mod decode;
 mod digits;

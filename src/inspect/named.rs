@@ -228,7 +228,16 @@ impl<'v> Traits<'v> {
                 && !matches!(byte, b'.' | b'_' | b'-' | b'/' | b'(' | b')' | b'[' | b']' | b'=');
         }
         let (mixed, harmless) = (OnceCell::new(), OnceCell::new());
-        Self { value, digit, sign, letter, mixed, harmless, identifier: OnceCell::new(), entropy: OnceCell::new() }
+        Self {
+            value,
+            digit,
+            sign,
+            letter,
+            mixed,
+            harmless,
+            identifier: OnceCell::new(),
+            entropy: OnceCell::new(),
+        }
     }
 
     /// Whether it is a secret for a rule that its name has chosen.

@@ -23,10 +23,10 @@ pub(super) fn ip(bytes: &[u8], at: usize) -> Option<Address> {
     while end > start && bytes.get(end - 1) == Some(&b'.') {
         end -= 1;
     }
-    let signs = |sign: u8| bytes.get(start..end).unwrap_or_default().iter().filter(|byte| **byte == sign).count();
-    let colons = signs(b':');
+    let count = |sign: u8| memchr::memchr_iter(sign, bytes.get(start..end).unwrap_or_default()).count();
+    let colons = count(b':');
     // Times and numbers with a fraction have fewer.
-    if colons < 2 && signs(b'.') < 3 {
+    if colons < 2 && count(b'.') < 3 {
         return None;
     }
     if colons < 2 {

@@ -1,6 +1,7 @@
 //! A plainer view of a text for detectors: hidden characters dropped, digits and letters of other widths and
 //! scripts as ASCII, with offsets back to the text. What is shown to anyone is never the view.
 
+use super::cuts::{Cuts, WHOLE};
 use super::joined::{concatenated, untagged};
 use super::shifts::{Shifts, unicode_escape};
 
@@ -14,6 +15,8 @@ const ZEROS: &[u32] = &[
     0x1E2F0, 0x1E950, 0x1FBF0,
 ];
 
+/// Bytes on either side of a code that are read with it: longer than any value but a key of many lines.
+const CODE_REACH: usize = 2_048;
 /// Characters before a look-alike that are of its word.
 const BACK: usize = 64;
 /// Bytes of a word from there on.
@@ -104,13 +107,12 @@ pub(super) fn views(text: &str, hints: Hints, most: usize) -> Vec<View> {
     views
 }
 
-/// The plainer text, unless it is the same. What stays is copied in stretches.
+/// The plainer text, unless it is the same. Where only codes make it another, what stands far from them is left out.
 fn view(text: &str, coded: bool) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
-    let mut view = String::new();
-    let mut shifts = Shifts::default();
-    // What comes before `copied` is in the view.
-    let (mut at, mut copied) = (0, 0);
+    let known = coded && text.len() > 2 * CODE_REACH && (text.is_ascii() || is_plain(text));
+    let mut cuts = Cuts::new(text, if known { CODE_REACH } else { WHOLE });
+    let mut at = 0;
     let mut words = Words::default();
     while let Some(found) = next_odd(bytes, at, coded) {
         at = found;
@@ -126,24 +128,12 @@ fn view(text: &str, coded: bool) -> Option<(String, Shifts)> {
             Fold::As(other) => Some(other),
             Fold::Like(other) => Some(if words.mixed(text, at) { other } else { read }),
         };
-        if other == Some(letter) && length == letter.len_utf8() {
-            at += length;
-            continue;
+        if other != Some(letter) || length != letter.len_utf8() {
+            cuts.cut(at, at + length, other)?;
         }
-        if view.capacity() == 0 {
-            view.reserve(text.len());
-        }
-        view.push_str(text.get(copied..at).unwrap_or_default());
-        view.extend(other);
         at += length;
-        copied = at;
-        shifts.keep_step(view.len(), at);
     }
-    if copied == 0 {
-        return None;
-    }
-    view.push_str(text.get(copied..).unwrap_or_default());
-    Some((view, shifts))
+    cuts.finish()
 }
 
 /// Where the next character stands that is not ASCII, or with `coded` one that may begin a code.
@@ -196,9 +186,10 @@ fn mixed_word(text: &str, at: usize) -> Result<usize, usize> {
         start -= letter.len_utf8();
         count += 1;
     }
-    let word = text.get(start..).unwrap_or_default();
-    let window = word.floor_char_boundary(AHEAD);
-    let end = start + word.find(|letter: char| !part(letter)).unwrap_or(word.len()).min(window);
+    let rest = text.get(start..).unwrap_or_default();
+    let window = rest.floor_char_boundary(AHEAD);
+    let near = rest.get(..window).unwrap_or_default();
+    let end = start + near.find(|letter: char| !part(letter)).unwrap_or(window);
     let word = text.get(start..end).unwrap_or_default();
     let ascii = word.bytes().any(|byte| byte.is_ascii_alphanumeric());
     let strange = word
@@ -349,23 +340,19 @@ fn unquoted(text: &str) -> Option<(String, Shifts)> {
     if codes < 3 {
         return None;
     }
-    let mut view = String::with_capacity(text.len());
-    let mut shifts = Shifts::default();
-    let mut at = 0;
-    while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
-        let (letter, length) = match letter {
-            '=' => match (code(at), soft(at)) {
-                (Some(byte), _) => (Some(char::from(byte)), 3),
-                (None, 0) => (Some('='), 1),
-                (None, width) => (None, width),
-            },
-            other => (Some(other), other.len_utf8()),
+    let mut cuts = Cuts::new(text, CODE_REACH);
+    for at in memchr::memchr_iter(b'=', bytes) {
+        let (with, length) = match (code(at), soft(at)) {
+            (Some(byte), _) => (Some(char::from(byte)), 3),
+            (None, 0) => continue,
+            (None, width) => (None, width),
         };
-        view.extend(letter);
-        at += length;
-        shifts.keep_step(view.len(), at);
+        // The code before may have taken this sign.
+        if at >= cuts.from {
+            cuts.cut(at, at + length, with)?;
+        }
     }
-    Some((view, shifts))
+    cuts.finish()
 }
 
 fn fold(letter: char) -> Fold {

@@ -155,7 +155,8 @@ impl Numbers {
             let strong =
                 engine.rule(rule).and_then(Rule::forms).is_some_and(|forms| forms.check.strength() >= 40);
             if strong || !alone {
-                let candidate = Candidate { rule, start: run.start, end: run.end, alone, value: run.digits() };
+                let candidate =
+                    Candidate { rule, start: run.start, end: run.end, alone, value: run.digits() };
                 found.extend(judge(engine, around, &candidate).filter(|_| !Surroundings::weak(engine, rule)));
             }
         });

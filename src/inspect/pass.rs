@@ -169,9 +169,8 @@ impl Pass<'_, '_> {
     ) -> Result<Vec<Seen>, Blocked> {
         let views = normalise::views(text, leads.signs.hints(), self.limits.nesting);
         // What is not ASCII is only seen as it is meant: a view holds all that the text holds.
-        let shown = text.is_ascii()
-            || views.iter().all(normalise::View::keeps_letters)
-            || normalise::is_plain(text);
+        let shown =
+            text.is_ascii() || views.iter().all(normalise::View::keeps_letters) || normalise::is_plain(text);
         let mut seen = if shown { self.look_at(text, leads, around, named)? } else { Vec::new() };
         for view in views {
             let leads = self.engine.leads(&view.text);

@@ -268,9 +268,8 @@ fn alone(bytes: &[u8], groups: &[Group], plus: bool) -> Option<bool> {
     }
     let years = matches!(lengths, [4, 4])
         && matches!(digits, [b'1' | b'2', b'0' | b'9', _, _, b'1' | b'2', b'0' | b'9', ..]);
-    let date = years
-        || matches!(lengths, [4, 2, 2] | [2, 2, 4] | [1 | 2, 1 | 2, 4])
-            && joins.first() != Some(&b' ');
+    let date =
+        years || matches!(lengths, [4, 2, 2] | [2, 2, 4] | [1 | 2, 1 | 2, 4]) && joins.first() != Some(&b' ');
     let plausible = (7..=13).contains(&length)
         && !date
         && !(dotted && groups.len() < 3)

@@ -107,13 +107,7 @@ fn whole(first: &Stretch, last: &Stretch, seen: &Seen, contents: &[Content<'_>])
 }
 
 /// Whether the part in one piece has been found already.
-fn overlaps(
-    edits: &[Edit],
-    piece: &Piece,
-    contents: &[Content<'_>],
-    stretch: &Stretch,
-    seen: &Seen,
-) -> bool {
+fn overlaps(edits: &[Edit], piece: &Piece, contents: &[Content<'_>], stretch: &Stretch, seen: &Seen) -> bool {
     let part = local(stretch, seen);
     let source = source(piece, contents, stretch, &part);
     edits.iter().any(|edit| edit.start < source.end && source.start < edit.end)
@@ -125,12 +119,7 @@ fn local(stretch: &Stretch, seen: &Seen) -> Range<usize> {
     start..end
 }
 
-fn source(
-    piece: &Piece,
-    contents: &[Content<'_>],
-    stretch: &Stretch,
-    part: &Range<usize>,
-) -> Range<usize> {
+fn source(piece: &Piece, contents: &[Content<'_>], stretch: &Stretch, part: &Range<usize>) -> Range<usize> {
     let shifts = contents.get(stretch.piece).and_then(|content| content.1.as_ref());
     let at = |here: usize| piece.quoted.start + shifts.map_or(here, |shifts| shifts.source(here));
     at(part.start)..at(part.end)
@@ -148,11 +137,7 @@ fn cut(
     let mut own = Seen { start: part.start, end: part.end, ..seen.clone() };
     own.decoded.insert(0, "joined");
     own.with = pass.operators.replace(pass.engine, &own, "")?;
-    Ok(Some(Cut {
-        source: source(piece, contents, stretch, &part),
-        piece: stretch.piece,
-        seen: own,
-    }))
+    Ok(Some(Cut { source: source(piece, contents, stretch, &part), piece: stretch.piece, seen: own }))
 }
 
 /// All pieces in a row; of a long one only what may meet its neighbours.

@@ -30,17 +30,6 @@ impl Shifts {
         to + (here - from)
     }
 
-    /// The derived text's offset for a source's offset; `None` if it lies inside something that was replaced.
-    pub fn here(&self, source: usize) -> Option<usize> {
-        let after = self.points.partition_point(|point| point.1 <= source);
-        let (from, to) = self.point_before(after);
-        let here = from + (source - to);
-        match self.points.get(after) {
-            Some(next) if here >= next.0 => None,
-            _ => Some(here),
-        }
-    }
-
     fn point_before(&self, after: usize) -> (usize, usize) {
         after.checked_sub(1).and_then(|last| self.points.get(last)).copied().unwrap_or_default()
     }
@@ -106,8 +95,6 @@ mod tests {
             [(0, "a"), (1, r"\u0040"), (2, "b"), (3, r"\n"), (4, "c"), (5, r"\ud83d\ude00"), (9, "d")]
         {
             assert!(raw.get(shifts.source(here)..).is_some_and(|rest| rest.starts_with(piece)), "{piece}");
-            assert_eq!(shifts.here(shifts.source(here)), Some(here), "{piece}");
         }
-        assert_eq!(shifts.here(3), None);
     }
 }

@@ -140,11 +140,11 @@ impl Tables {
         let bytes = text.as_bytes();
         // Of the words of the statement, `values` has the rarest letter.
         let says = |word: &[u8], [small, large]: [u8; 2]| {
-            memchr::memchr2_iter(small, large, bytes).any(|at| {
-                bytes.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
-            })
+            memchr::memchr2_iter(small, large, bytes)
+                .any(|at| bytes.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
         };
-        if memchr::memchr(b'(', bytes).is_none() || !says(b"values", *b"vV") || !says(b"insert into ", *b"iI") {
+        if memchr::memchr(b'(', bytes).is_none() || !says(b"values", *b"vV") || !says(b"insert into ", *b"iI")
+        {
             return;
         }
         let small = text.to_ascii_lowercase();
@@ -214,7 +214,9 @@ impl Tables {
             }
         };
         let row = bytes.get(..to).unwrap_or_default();
-        asked.reading.go(row, asked.cells, |kind, _| asked.index += usize::from(SEPARATORS.get(kind) == Some(&separator)));
+        asked.reading.go(row, asked.cells, |kind, _| {
+            asked.index += usize::from(SEPARATORS.get(kind) == Some(&separator));
+        });
         if newest.is_none_or(|newest| newest.reading.at != asked.reading.at) {
             self.last.set([Some(asked), newest, newer]);
         }
@@ -296,7 +298,8 @@ impl Reading {
                 (None, b'"') => self.quote = Some(byte),
                 // An apostrophe inside a word opens nothing.
                 (None, b'\'') => {
-                    let opens = at == from || line.get(at - 1).is_some_and(|byte| !byte.is_ascii_alphanumeric());
+                    let opens =
+                        at == from || line.get(at - 1).is_some_and(|byte| !byte.is_ascii_alphanumeric());
                     self.quote = opens.then_some(byte);
                 }
                 (None, _) => {}

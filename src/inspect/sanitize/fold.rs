@@ -21,24 +21,69 @@ const ALIKE: &[(char, char)] = &[
     ('ɢ', 'g'), ('ʜ', 'h'), ('ʟ', 'l'), ('օ', 'o'), ('ո', 'n'), ('ս', 'u'),
 ];
 
-/// The plain view.
+/// The plain view. Letters of ASCII stay large or small: whoever reads it takes both alike.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() && !hidden::may_hide(text) {
+    if !hidden::may_hide(text) {
         return Cow::Borrowed(text);
     }
-    let seen = without(text, &hidden::hits(text));
-    let lower: String = seen.nfkc().flat_map(char::to_lowercase).collect();
-    let mut out = String::with_capacity(lower.len());
-    // A word that has letters of its own script stays what it is.
-    for word in lower.split_inclusive(|letter: char| !letter.is_alphanumeric()) {
-        let own = |letter: char| letter.is_alphabetic() && !letter.is_ascii() && alike(letter) == letter;
-        if word.is_ascii() || word.chars().any(own) {
+    let hits = hidden::hits(text);
+    let seen = if hits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(without(text, &hits)) };
+    if seen.is_ascii() {
+        return seen;
+    }
+    Cow::Owned(unmasked(&composed(&seen)))
+}
+
+/// The text in compatibility form (NFKC) and small letters; ASCII is so already, but for its case.
+fn composed(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(found) = next_beyond(bytes, at) {
+        // A mark belongs to the letter before it.
+        let start = found.saturating_sub(1).max(at);
+        out.push_str(text.get(at..start).unwrap_or_default());
+        let rest = bytes.get(found..).unwrap_or_default();
+        let end = found + rest.iter().position(u8::is_ascii).unwrap_or(rest.len());
+        out.extend(text.get(start..end).unwrap_or_default().nfkc().flat_map(char::to_lowercase));
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+fn next_beyond(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let (chunks, _) = rest.as_chunks::<32>();
+    let plain = chunks.iter().take_while(|chunk| chunk.is_ascii()).count();
+    let near = rest.get(plain * 32..)?;
+    near.iter().position(|byte| !byte.is_ascii()).map(|found| from + plain * 32 + found)
+}
+
+/// Words of look-alikes as what they look like; one that has letters of its own script stays what it is.
+fn unmasked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let own = |letter: char| letter.is_alphabetic() && !letter.is_ascii() && alike(letter) == letter;
+    let mut at = 0;
+    while let Some(found) = next_beyond(text.as_bytes(), at) {
+        let head = text.get(at..found).unwrap_or_default();
+        let start = at + head.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric()).len();
+        let rest = text.get(found..).unwrap_or_default();
+        let end = match rest.char_indices().find(|(_, letter)| !letter.is_alphanumeric()) {
+            Some((gap, letter)) => found + gap + letter.len_utf8(),
+            None => text.len(),
+        };
+        out.push_str(text.get(at..start).unwrap_or_default());
+        let word = text.get(start..end).unwrap_or_default();
+        if word.chars().any(own) {
             out.push_str(word);
         } else {
             out.extend(word.chars().map(alike));
         }
+        at = end;
     }
-    Cow::Owned(out)
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
 }
 
 /// The text without these runs.
@@ -54,7 +99,8 @@ pub(super) fn without(text: &str, hits: &[Hit]) -> String {
 }
 
 fn alike(letter: char) -> char {
-    if letter.is_ascii() {
+    // No letter further on looks like one of ASCII.
+    if letter.is_ascii() || u32::from(letter) > 0xA800 || (0x3000..0xA000).contains(&u32::from(letter)) {
         return letter;
     }
     ALIKE.iter().find(|(other, _)| *other == letter).map_or(letter, |(_, ascii)| *ascii)

@@ -75,23 +75,39 @@ pub fn visible(text: &str) -> String {
 
 /// Whether a text can hold anything hidden at all; quick.
 pub(super) fn may_hide(text: &str) -> bool {
-    !text.is_ascii() || text.bytes().any(|byte| matches!(byte, 0..=8 | 11..=12 | 14..=31 | 127))
+    next_odd(text.as_bytes(), 0).is_some()
+}
+
+/// Where the next byte stands that is neither seen as it is nor white space.
+fn next_odd(bytes: &[u8], from: usize) -> Option<usize> {
+    let odd = |byte: &u8| !matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    let rest = bytes.get(from..)?;
+    // Many bytes at a time, without a branch for each.
+    let (chunks, _) = rest.as_chunks::<32>();
+    let clean =
+        chunks.iter().take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | odd(byte))).count();
+    let near = rest.get(clean * 32..)?;
+    near.iter().position(odd).map(|found| from + clean * 32 + found)
 }
 
 /// All hidden runs in order. Removing them leaves a text without any.
 pub(super) fn hits(text: &str) -> Vec<Hit> {
     let mut hits: Vec<Hit> = Vec::new();
     let mut kept: Option<char> = None;
-    let mut rest = text;
     let mut at = 0;
-    while let Some(letter) = rest.chars().next() {
+    while let Some(odd) = next_odd(text.as_bytes(), at) {
+        if odd > at {
+            kept = text.as_bytes().get(odd - 1).copied().map(char::from);
+            at = odd;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        let Some(letter) = rest.chars().next() else { break };
         let (length, what) = judge(letter, rest, kept);
         match what {
             None => kept = rest.get(..length).and_then(|taken| taken.chars().next_back()),
             Some(what) => hits.push(Hit { start: at, end: at + length, what }),
         }
         at += length;
-        rest = text.get(at..).unwrap_or_default();
     }
     payloads(text, &mut hits);
     hits

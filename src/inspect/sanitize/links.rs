@@ -1,7 +1,7 @@
 //! Images and links that carry data out when they are shown or followed, and links that run scripts. Their address is
 //! made unusable (`https` becomes `hxxps`), the text stays.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
 use regex::Regex;
 use url::Url;
@@ -146,7 +146,11 @@ impl Links {
             "data:text",
         ];
         Ok(Self {
-            gate: AhoCorasick::builder().ascii_case_insensitive(true).build(gate)?,
+            gate: AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::DFA))
+                .ascii_case_insensitive(true)
+                .prefilter(false)
+                .build(gate)?,
             inline: regex(format!(r"(?i)\]\([\s<]{{0,8}}{ADDRESS}"))?,
             reference: regex(format!(r"(?im)^[ >]{{0,6}}\[[^\]\n]{{1,200}}\]:[\s<]{{0,8}}{ADDRESS}"))?,
             attribute: regex(format!(
@@ -158,7 +162,7 @@ impl Links {
 
     /// Whether a text can hold markup with addresses; quick.
     pub fn may_link(&self, text: &str) -> bool {
-        self.gate.is_match(text)
+        may_address(text.as_bytes()) && self.gate.is_match(text)
     }
 
     /// Every address that must not work, in order.
@@ -176,10 +180,13 @@ impl Links {
             let bracket = hit.get(0).map_or(0, |whole| whole.start());
             look(hit.get(1), is_image(text, bracket));
         }
-        for hit in self.reference.captures_iter(text) {
+        // What a pattern cannot do without is sought first: it is seldom there.
+        let has = |part: &str| memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+        let (references, tags) = (has("]:"), has("<"));
+        for hit in references.then(|| self.reference.captures_iter(text)).into_iter().flatten() {
             look(hit.get(1), referenced);
         }
-        for hit in self.attribute.captures_iter(text) {
+        for hit in tags.then(|| self.attribute.captures_iter(text)).into_iter().flatten() {
             let start = hit.get(0).map_or(0, |whole| whole.start());
             if in_tag(text, start) {
                 let name = hit.get(1).map_or("", |name| name.as_str());
@@ -190,13 +197,27 @@ impl Links {
             }
         }
         // A match ends where its address begins, so that one inside of another is seen as well.
-        for hit in self.auto.captures_iter(text) {
+        for hit in tags.then(|| self.auto.captures_iter(text)).into_iter().flatten() {
             look(hit.get(1), false);
         }
         found.sort_by_key(|link| link.start);
         found.dedup_by_key(|link| link.start);
         found
     }
+}
+
+/// Whether an address may begin anywhere: two slashes of either kind, or the colon of a script or of data.
+fn may_address(bytes: &[u8]) -> bool {
+    let slash = |byte: Option<&u8>| matches!(byte, Some(b'/' | b'\\'));
+    let ends = |at: usize, word: &[u8]| {
+        at.checked_sub(word.len())
+            .and_then(|from| bytes.get(from..at))
+            .is_some_and(|part| part.eq_ignore_ascii_case(word))
+    };
+    memchr::memchr3_iter(b'/', b'\\', b':', bytes).any(|at| match bytes.get(at) {
+        Some(b':') => ends(at, b"script") || ends(at, b"data"),
+        _ => slash(bytes.get(at + 1)),
+    })
 }
 
 /// The address that begins at `start`.

@@ -1,5 +1,7 @@
 //! What tools answer: hidden characters out, addresses that carry data made unusable, instructions flagged.
 
+use std::borrow::Cow;
+
 use super::config::{Guard, Wash};
 use super::hidden::{self, Hidden};
 use super::links::Bad;
@@ -28,10 +30,11 @@ impl Sanitizer {
     /// The result is refused, with every sign that was found up to there.
     pub fn result(&self, json: String, rules: &ResultRules) -> Result<Cleaned, Judged> {
         let mut judged = Judged::default();
-        if !self.matters(&json) {
+        let sought = self.sought(&json);
+        if !sought.any() {
             return Ok(Cleaned { json, judged });
         }
-        let edits = self.look(&json, rules, ("", 0), &mut judged);
+        let edits = self.look(&json, rules, ("", 0, sought), &mut judged);
         if judged.verdict == super::Verdict::Block {
             return Err(judged);
         }
@@ -39,19 +42,24 @@ impl Sanitizer {
         Ok(Cleaned { json, judged })
     }
 
-    /// Whether there is anything to look at; a few passes over the bytes.
-    fn matters(&self, json: &str) -> bool {
-        !json.is_ascii()
-            || memchr::memmem::find(json.as_bytes(), b"\\u").is_some()
-            || json.contains("\\b")
-            || json.contains("\\f")
-            || json.contains('\u{7F}')
-            || self.links.may_link(json)
-            || self.brief.may_speak(json)
+    /// What there may be to look at; a few passes over the bytes, which are all that most results cost.
+    fn sought(&self, json: &str) -> Sought {
+        let hides =
+            !json.is_ascii() || memchr::memchr(0x7F, json.as_bytes()).is_some() || escapes(json.as_bytes());
+        if hides {
+            return Sought { hidden: true, links: true, phrases: true };
+        }
+        // Nothing comes between the letters of what is looked for: where it is not, it is in no string either.
+        Sought { hidden: false, links: self.links.may_link(json), phrases: self.brief.may_speak(json) }
     }
 
-    fn look(&self, json: &str, rules: &ResultRules, at: (&str, usize), judged: &mut Judged) -> Vec<Edit> {
-        let (above, nesting) = at;
+    fn look(
+        &self,
+        json: &str,
+        rules: &ResultRules,
+        (above, nesting, sought): (&str, usize, Sought),
+        judged: &mut Judged,
+    ) -> Vec<Edit> {
         let mut edits = Vec::new();
         let mut strings = Strings::of(json);
         while let Some(literal) = strings.next() {
@@ -66,11 +74,20 @@ impl Sanitizer {
                 continue;
             }
             if nesting < NESTING && is_json(&text) {
-                let inner = self.look(&text, rules, (&format!("{}#", place()), nesting + 1), judged);
+                let inner = self.look(
+                    &text,
+                    rules,
+                    (&format!("{}#", place()), nesting + 1, Sought::of(&text, sought)),
+                    judged,
+                );
                 edits.extend(outwards(inner, literal.start, &origins));
                 continue;
             }
-            edits.extend(outwards(self.text(&text, rules, &place, judged), literal.start, &origins));
+            edits.extend(outwards(
+                self.text(&text, rules, (sought, &place), judged),
+                literal.start,
+                &origins,
+            ));
         }
         edits
     }
@@ -92,12 +109,12 @@ impl Sanitizer {
         &self,
         text: &str,
         rules: &ResultRules,
-        place: &dyn Fn() -> String,
+        (sought, place): (Sought, &dyn Fn() -> String),
         judged: &mut Judged,
     ) -> Vec<Edit> {
         let mut edits: Vec<Edit> = Vec::new();
-        let hits =
-            if rules.hidden != Wash::Off && hidden::may_hide(text) { hidden::hits(text) } else { Vec::new() };
+        let hides = sought.hidden && rules.hidden != Wash::Off && hidden::may_hide(text);
+        let hits = if hides { hidden::hits(text) } else { Vec::new() };
         for hit in &hits {
             let action = match rules.hidden {
                 Wash::Block if hit.what.is_certain() && hit.what != Hidden::Colour => "block",
@@ -113,10 +130,10 @@ impl Sanitizer {
                 judged.add(self.reason("HIDDEN_UNICODE", hit.what.detail(), action, (place(), value)));
             }
         }
-        if rules.links != Wash::Off {
+        if sought.links && rules.links != Wash::Off {
             self.links_of(text, rules, (&hits, place), judged, &mut edits);
         }
-        if rules.instructions != Guard::Off {
+        if sought.phrases && rules.instructions != Guard::Off {
             self.instructions(text, rules, place, judged);
         }
         edits.sort_by_key(|edit| edit.start);
@@ -132,7 +149,7 @@ impl Sanitizer {
         judged: &mut Judged,
         edits: &mut Vec<Edit>,
     ) {
-        let shown = fold::without(text, hits);
+        let shown = if hits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(fold::without(text, hits)) };
         if !self.links.may_link(&shown) {
             return;
         }
@@ -179,6 +196,38 @@ impl Sanitizer {
             judged.add(self.reason("INSTRUCTION", class.detail(), action, (place(), text)));
         }
     }
+}
+
+/// What may be in a text.
+#[derive(Debug, Clone, Copy)]
+struct Sought {
+    hidden: bool,
+    links: bool,
+    phrases: bool,
+}
+
+impl Sought {
+    fn any(self) -> bool {
+        self.hidden || self.links || self.phrases
+    }
+
+    /// What may be in JSON that a string holds: its escapes hid nothing so far, but may do so now.
+    fn of(text: &str, outer: Self) -> Self {
+        if escapes(text.as_bytes()) { Self { hidden: true, links: true, phrases: true } } else { outer }
+    }
+}
+
+/// Whether a JSON text has escapes of characters that may hide something.
+fn escapes(json: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(found) = memchr::memchr(b'\\', json.get(from..).unwrap_or_default()) {
+        let at = from + found;
+        if matches!(json.get(at + 1), Some(b'u' | b'b' | b'f')) {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
 }
 
 /// Whether a string holds JSON of its own, as the text copy of structured content does.
