@@ -278,13 +278,13 @@ impl About<'_> {
 }
 
 /// The record of a question that the agent may be asked.
-pub(super) fn question(rules: &Rules, about: &About<'_>, permit: &Permit, asked: &Filtered<String>) -> Draft {
+pub(super) fn question(rules: &Rules, about: &About<'_>, permit: &Permit, found: &[Finding]) -> Draft {
     let errors = permit.errors().iter().map(ToString::to_string).collect();
     let authz = ruled(rules, ("allow", "policy"), (permit.determining(), permit.satisfied(), errors));
     about
         .draft(Kind::CallQuestion)
         .member("authz", &authz)
-        .member("redact", &Redact::of(asked.findings(), rules.inspector.ruleset_digest()))
+        .member("redact", &Redact::of(found, rules.inspector.ruleset_digest()))
 }
 
 /// The record of a question that was kept from the agent.

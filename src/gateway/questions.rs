@@ -45,8 +45,9 @@ impl Owed {
         let Ok(filtered) = self.rules.inspector.filter(cleaned.json, &subject) else {
             return self.keep(ask, "blocked", None).await;
         };
-        let signs = cleaned.judged.reasons.iter().map(|reason| reason.kind);
-        let mut kinds: Vec<&str> = filtered.findings().iter().map(|f| f.kind).chain(signs).collect();
+        let mut found = cleaned.judged.findings();
+        found.extend_from_slice(filtered.findings());
+        let mut kinds: Vec<&str> = found.iter().map(|one| one.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
         let object = Object::parse(filtered.value());
@@ -68,7 +69,7 @@ impl Owed {
             Ok(permit) => {
                 let about = journal::About { call: self.facts.call, server: &self.facts.server, ask };
                 let said = self.said(Role::Request, filtered.value());
-                let draft = journal::question(&self.rules, &about, &permit, &filtered).payload(Some(said));
+                let draft = journal::question(&self.rules, &about, &permit, &found).payload(Some(said));
                 self.gateway.log.append(draft).await?;
                 Ok(Judged::Put(filtered))
             }

@@ -111,6 +111,17 @@ fn kinds(gate: &Gate) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_question_is_recorded_with_the_signs_in_it() {
+    let (gate, alice) = gate("modern", PERMIT_ALL);
+    let first = gate.modern(&alice, "tools/call", params("ask_form")).await;
+    assert_eq!(first.message()["result"]["resultType"], "input_required");
+    let records = gate.site.records();
+    let question = records.iter().find(|record| record["kind"] == "call.question").unwrap();
+    let findings = question["redact"]["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|one| one["type"] == "HIDDEN_UNICODE"), "{question}");
+}
+
+#[tokio::test]
 async fn stateless_agents_answer_stateless_servers() {
     let (gate, alice) = gate("modern", PERMIT_ALL);
     let first = gate.modern(&alice, "tools/call", params("ask_form")).await;
