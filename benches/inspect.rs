@@ -192,11 +192,39 @@ fn adversarial() -> Vec<(String, String)> {
         coded = base64::engine::general_purpose::STANDARD.encode(&coded);
     }
     texts.push(("Base64 in Base64".to_owned(), json(&coded)));
+    texts.push(("prefixes, letters behind".to_owned(), json(&near_misses())));
+    texts.push((
+        "two long rows".to_owned(),
+        json(&format!("{}\n", "a,536228726,".repeat(LONG / 26)).repeat(2)),
+    ));
     let rows = format!("[{}1]", r#"{"a":["x",{"n":"536228726"}]},"#.repeat(LONG / 48));
     texts.push(("JSON in a string".to_owned(), json(&rows)));
     let pieces: Vec<String> = (0..LONG / 20).map(|at| format!("part{at}-4111")).collect();
     texts.push(("an array of pieces".to_owned(), Value::from(pieces).to_string()));
     texts
+}
+
+/// Every prefix of a credential, with some letters behind that make none of it.
+fn near_misses() -> String {
+    let rules = include_str!("../src/inspect/rules/tokens.yaml");
+    let lists = rules.split("starts: [").skip(1).filter_map(|rest| rest.split(']').next());
+    let starts: Vec<&str> =
+        lists.flat_map(|list| list.split(',')).map(|start| start.trim().trim_matches('\'')).collect();
+    let mut seed = Seed(0xA11);
+    let mut text = String::new();
+    for start in starts.iter().cycle() {
+        text.push_str(start);
+        let mut word = seed.next();
+        for _ in 0..seed.next() % 20 {
+            text.push(char::from(b"abcdefABCDEF0123"[usize::try_from(word & 15).unwrap_or(0)]));
+            word >>= 3;
+        }
+        text.push(' ');
+        if text.len() > LONG - 4_096 {
+            break;
+        }
+    }
+    text
 }
 
 fn throughput(name: &str, messages: &[String], inspector: &Inspector) {
