@@ -53,7 +53,7 @@ impl Default for Config {
             retry_ms: 500,
             heartbeat_s: 60,
             checkpoint_ms: 1000,
-            commit_delay_us: 500,
+            commit_delay_us: 1000,
             anchors: super::anchor::Config::default(),
             payloads: super::payload::Config::default(),
             receipts: Receipts::default(),

@@ -1,6 +1,6 @@
 //! Proof that a record is durable, and what of it an agent can keep.
 
-use super::chain::{Leaf, Root, hex};
+use super::chain::{Leaf, hex};
 use super::record::Kind;
 use super::tree::note::{Note, Signer, Verifier, decimal, parse_hash, print_hash};
 use super::tree::proof;
@@ -63,11 +63,13 @@ impl Receipt {
     /// What an agent may keep as evidence; signed once a commit, by whoever asks first.
     pub fn evidence(&self) -> Evidence {
         let batch = &self.batch;
-        let signed = batch.note().map(|note| Signed {
-            count: batch.leaves.len() as u64,
+        let count = batch.leaves.len() as u64;
+        let index = self.seq.saturating_sub(batch.first);
+        let signed = batch.proven().map(|proven| Signed {
+            count,
             first: batch.first,
-            note: note.to_owned(),
-            path: batch.path(self.seq).iter().map(|hash| hex(hash)).collect(),
+            note: proven.note.clone(),
+            path: proven.path(index, count).iter().map(|hash| hex(hash)).collect(),
         });
         Evidence { leaf: hex(&self.leaf), log: batch.origin.to_string(), seq: self.seq, signed }
     }
@@ -80,7 +82,14 @@ pub(super) struct Batch {
     pub leaves: Vec<Leaf>,
     /// The key that signs, if receipts are signed.
     pub signer: Option<Arc<Vec<Signer>>>,
-    pub signed: OnceLock<String>,
+    signed: OnceLock<Proven>,
+}
+
+/// The signature over a commit's records, and the tree under it.
+struct Proven {
+    note: String,
+    /// Roots of the full subtrees, by height; the leaves are the first.
+    levels: Vec<Vec<Leaf>>,
 }
 
 impl std::fmt::Debug for Batch {
@@ -90,32 +99,53 @@ impl std::fmt::Debug for Batch {
 }
 
 impl Batch {
-    fn note(&self) -> Option<&str> {
-        let signer = self.signer.as_ref()?.last()?;
-        let note = self.signed.get_or_init(|| {
-            let mut root = Root::default();
-            for leaf in &self.leaves {
-                root.push(*leaf);
-            }
-            let text = text(&self.origin, self.first, self.leaves.len() as u64, &root.hash());
-            format!("{text}\n{}", signer.line(&text, 0))
-        });
-        Some(note)
+    pub(super) fn new(
+        (origin, first): (Arc<str>, u64),
+        leaves: Vec<Leaf>,
+        signer: Option<Arc<Vec<Signer>>>,
+    ) -> Self {
+        Self { origin, first, leaves, signer, signed: OnceLock::new() }
     }
 
-    fn path(&self, seq: u64) -> Vec<Leaf> {
-        let index = seq.saturating_sub(self.first);
-        let mut node = |level: u32, index: u64| {
-            let width = 1_usize << level;
-            let from = usize::try_from(index).unwrap_or(0) * width;
-            let mut root = Root::default();
-            for leaf in self.leaves.iter().skip(from).take(width) {
-                root.push(*leaf);
-            }
-            Ok::<_, Infallible>(root.hash())
-        };
-        proof::inclusion(&mut node, index, self.leaves.len() as u64).unwrap_or_default()
+    /// The signature, if receipts are signed, made by whoever asks first.
+    fn proven(&self) -> Option<&Proven> {
+        let signer = self.signer.as_ref()?.last()?;
+        let proven = self.signed.get_or_init(|| {
+            let levels = levels(&self.leaves);
+            let count = self.leaves.len() as u64;
+            let root = proof::root(&mut |level, index| Ok::<_, Infallible>(at(&levels, level, index)), count);
+            let root = root.unwrap_or_else(|never| match never {});
+            let text = text(&self.origin, self.first, count, &root);
+            Proven { note: format!("{text}\n{}", signer.line(&text, 0)), levels }
+        });
+        Some(proven)
     }
+}
+
+impl Proven {
+    /// The inclusion proof of one of `count` leaves.
+    fn path(&self, index: u64, count: u64) -> Vec<Leaf> {
+        let mut node = |level, index| Ok::<_, Infallible>(at(&self.levels, level, index));
+        proof::inclusion(&mut node, index, count).unwrap_or_else(|never| match never {})
+    }
+}
+
+/// The leaves and, above them, the roots of their full subtrees.
+fn levels(leaves: &[Leaf]) -> Vec<Vec<Leaf>> {
+    let mut levels = vec![leaves.to_vec()];
+    while let Some(below) = levels.last().filter(|below| below.len() > 1) {
+        let (pairs, _) = below.as_chunks::<2>();
+        let above = pairs.iter().map(|[left, right]| chain::node(left, right)).collect();
+        levels.push(above);
+    }
+    levels
+}
+
+/// The root of one full subtree.
+fn at(levels: &[Vec<Leaf>], level: u32, index: u64) -> Leaf {
+    let level = usize::try_from(level).ok().and_then(|level| levels.get(level));
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    level.and_then(|level| level.get(index)).copied().unwrap_or_default()
 }
 
 fn text(origin: &str, first: u64, count: u64, root: &Leaf) -> String {

@@ -3,7 +3,7 @@
 use super::chain::{Leaf, NO_LINK};
 use super::record::Kind;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension as _, ToSql, params};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -99,6 +99,19 @@ pub(super) const SCHEMA: [(&str, &str); 5] = [
     ),
 ];
 
+/// The largest statement takes two to this power rows.
+const MOST_POWER: u32 = 3;
+/// Statements that insert one, two and four rows.
+const INSERTS: [&str; MOST_POWER as usize] = [
+    "INSERT INTO entry (seq, t, kind, call, rec, leaf) VALUES (?,?,?,?,?,?)",
+    "INSERT INTO entry (seq, t, kind, call, rec, leaf) VALUES (?,?,?,?,?,?), (?,?,?,?,?,?)",
+    "INSERT INTO entry (seq, t, kind, call, rec, leaf) VALUES (?,?,?,?,?,?), (?,?,?,?,?,?), (?,?,?,?,?,?), \
+     (?,?,?,?,?,?)",
+];
+/// The statement that inserts eight rows.
+const INSERT_MOST: &str = "INSERT INTO entry (seq, t, kind, call, rec, leaf) VALUES (?,?,?,?,?,?), (?,?,?,?,?,?), \
+     (?,?,?,?,?,?), (?,?,?,?,?,?), (?,?,?,?,?,?), (?,?,?,?,?,?), (?,?,?,?,?,?), (?,?,?,?,?,?)";
+
 /// One row.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
@@ -161,21 +174,26 @@ impl Store {
     /// Writes rows in one transaction: all are durable, or none is there.
     pub(super) fn append(&mut self, rows: &[Row]) -> Result<(), rusqlite::Error> {
         let transaction = self.connection.transaction()?;
-        {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO entry (seq, t, kind, call, rec, leaf) VALUES (?, ?, ?, ?, ?, ?)",
-            )?;
-            for row in rows {
-                let call = row.call.as_ref().map(|call| call.as_bytes().as_slice());
-                insert.execute(params![
-                    row.seq,
-                    row.time_us,
-                    row.kind,
-                    call,
-                    row.record,
-                    row.leaf.as_slice()
-                ])?;
+        let mut rest = rows;
+        // Statements of several rows: what a statement costs is for the most part the same for one row as for eight.
+        while let Some(power) = rest.len().checked_ilog2() {
+            let sql = INSERTS.get(power as usize).copied().unwrap_or(INSERT_MOST);
+            let (now, later) = rest.split_at(rest.len().min(1 << power.min(MOST_POWER)));
+            let mut insert = transaction.prepare_cached(sql)?;
+            let mut place = 1..;
+            let mut bind = |insert: &mut CachedStatement<'_>, value: &dyn ToSql| {
+                insert.raw_bind_parameter(place.next().unwrap_or_default(), value)
+            };
+            for row in now {
+                bind(&mut insert, &row.seq)?;
+                bind(&mut insert, &row.time_us)?;
+                bind(&mut insert, &row.kind)?;
+                bind(&mut insert, &row.call.as_ref().map(|call| call.as_bytes().as_slice()))?;
+                bind(&mut insert, &row.record)?;
+                bind(&mut insert, &row.leaf.as_slice())?;
             }
+            insert.raw_execute()?;
+            rest = later;
         }
         transaction.commit()
     }

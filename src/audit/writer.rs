@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use rustix::fs::statvfs;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -230,13 +230,8 @@ impl Writer {
         match self.commit(batch.iter().map(|item| &item.draft)) {
             Ok(leaves) => {
                 let signs = self.config.receipts == super::Receipts::Signed;
-                let commit = Arc::new(Batch {
-                    origin: self.name.clone(),
-                    first,
-                    signer: signs.then(|| self.signers.load_full()),
-                    signed: OnceLock::new(),
-                    leaves: leaves.clone(),
-                });
+                let signer = signs.then(|| self.signers.load_full());
+                let commit = Arc::new(Batch::new((self.name.clone(), first), leaves.clone(), signer));
                 for ((item, leaf), seq) in batch.drain(..).zip(leaves).zip(first..) {
                     if let Some(answer) = item.answer {
                         let about = (item.draft.call_id(), item.draft.kind());

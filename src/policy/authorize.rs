@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use super::actions::uid;
 use super::annotations::Mode;
 use super::callers::Known;
-use super::case::{Case, Fault};
+use super::case::{Case, Fault, read_arguments};
 use super::circumstances::request;
 use super::decide::{Verdict, evaluate};
 use super::hierarchy::with_ancestors;
 use super::load::Policies;
 use super::question::{Asked, Item, Question};
+use super::seen::Seen;
 use super::settle::{Settled, settle};
+use super::slices::Slice;
 use super::stamp::{Denial, DenialKind, Permit, PolicyError, Reasons};
 use crate::identity::Caller;
 
@@ -41,12 +43,34 @@ impl Policies {
             return Ok((Settled { verdict, ..Settled::default() }, false));
         }
         let known = self.callers.known(&self.world, caller)?;
+        let seen = if self.observing { None } else { self.seen(question)? };
+        if let Some((seen, slice)) = &seen
+            && let Some(verdict) = known.verdict(seen)
+        {
+            return Ok((settle(slice, verdict), false));
+        }
         let case = self.case(&known, question)?;
         let (slice, entities) = (case.slice, Arc::clone(&case.entities));
         let isolated = self.observing && self.crosses(caller, &case);
         let request = self.lean_request(&known, question, case)?;
         let verdict = evaluate(&slice.permits, &slice.forbids, &request, &entities);
+        if let Some((seen, _)) = seen {
+            known.keep_verdict(seen, &verdict);
+        }
         Ok((settle(slice, verdict), isolated))
+    }
+
+    /// What the verdict on a call depends on besides the caller, if that is little enough to remember. Arguments that no
+    /// policy looks at must fit their types all the same.
+    fn seen(&self, question: &Question<'_>) -> Result<Option<(Seen, &Slice)>, Fault> {
+        let Asked::CallTool { tool: name, args } = question.asked else { return Ok(None) };
+        let tool = self.world.tools.get(name).ok_or(Fault::Unknown)?;
+        let slice = &*tool.call.slice;
+        let Some(seen) = Seen::of(&slice.reads, (name, args), question) else { return Ok(None) };
+        if !seen.has_arguments() {
+            read_arguments(tool, args).map_err(Fault::Misfit)?;
+        }
+        Ok(Some((seen, slice)))
     }
 
     /// A request that holds what the policies of its slice look at, and no more: most of a decision's cost is to

@@ -7,9 +7,11 @@ use cedar_policy::{Context, Entities, Entity, EntityUid};
 use jiff::tz::TimeZone;
 
 use super::circumstances::{Unbuildable, request};
+use super::decide::Verdict;
 use super::entities;
 use super::question::Circumstances;
 use super::reads::Reads;
+use super::seen::Seen;
 use super::world::World;
 use crate::identity::Caller;
 
@@ -21,6 +23,8 @@ const MAX_STORES: usize = 64;
 const MAX_CLIENTS: usize = 4;
 /// List answers kept for one caller and client.
 const MAX_ANSWERS: usize = 4096;
+/// Verdicts kept for one caller.
+const MAX_VERDICTS: usize = 256;
 
 /// Every caller seen lately, by credential.
 #[derive(Debug, Default)]
@@ -39,6 +43,7 @@ pub(super) struct Known {
     /// The entities of a question, by tool or prompt.
     stores: Mutex<HashMap<EntityUid, Arc<Entities>>>,
     lists: Mutex<Vec<List>>,
+    verdicts: Mutex<HashMap<Seen, Verdict>>,
 }
 
 /// What one kind of client may list.
@@ -51,8 +56,8 @@ struct List {
 }
 
 /// The circumstances that a list depends on.
-#[derive(Debug, PartialEq, Eq)]
-struct Client {
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Client {
     name: String,
     version: String,
     protocol: String,
@@ -104,6 +109,7 @@ impl Known {
             entities: all,
             stores: Mutex::default(),
             lists: Mutex::default(),
+            verdicts: Mutex::default(),
         })
     }
 
@@ -128,6 +134,20 @@ impl Known {
     ) -> Result<Arc<Entities>, Unbuildable> {
         let all = self.entities.iter().cloned().chain(more.into_iter().cloned());
         Entities::from_entities(all, None).map(Arc::new).map_err(|_| Unbuildable)
+    }
+
+    /// The verdict on a call that is the same in all that the policies look at.
+    pub(super) fn verdict(&self, seen: &Seen) -> Option<Verdict> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(seen).cloned()
+    }
+
+    /// Keeps a verdict for calls like this one.
+    pub(super) fn keep_verdict(&self, seen: Seen, verdict: &Verdict) {
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        if verdicts.len() >= MAX_VERDICTS {
+            verdicts.clear();
+        }
+        verdicts.insert(seen, verdict.clone());
     }
 
     /// A list answer from before, or a new one, judged in the context of that client.
@@ -175,7 +195,7 @@ impl List {
 }
 
 impl Client {
-    fn of(now: &Circumstances) -> Self {
+    pub(super) fn of(now: &Circumstances) -> Self {
         Self {
             name: now.client_name.clone(),
             version: now.client_version.clone(),

@@ -234,7 +234,10 @@ impl Policies {
 }
 
 /// The context attribute that holds the arguments, and the paths that it does not hold.
-fn read_arguments(tool: &Tool, args: &str) -> Result<((String, RestrictedExpression), Vec<String>), Misfit> {
+pub(super) fn read_arguments(
+    tool: &Tool,
+    args: &str,
+) -> Result<((String, RestrictedExpression), Vec<String>), Misfit> {
     let Some(shape) = &tool.args else {
         return Ok((("argsJson".to_owned(), text(&arguments::canonical(args)?)), Vec::new()));
     };

@@ -37,6 +37,7 @@ mod reads;
 mod recorded;
 mod replay;
 mod schema;
+mod seen;
 mod selftest;
 mod settle;
 mod shape;

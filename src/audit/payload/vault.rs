@@ -17,6 +17,9 @@ use uuid::Uuid;
 const CACHED: usize = 10_000;
 const DAY_US: i64 = 86_400_000_000;
 
+/// Year and month, in UTC.
+type Month = (i16, i8);
+
 /// A text that belongs to a record, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
@@ -48,7 +51,8 @@ pub(in crate::audit) struct Vault {
 #[derive(Debug)]
 struct Keys {
     keyring: Keyring,
-    cache: HashMap<(String, String), (i64, Key)>,
+    /// By subject: the month, and the key of that month.
+    cache: HashMap<String, (Month, (i64, Key))>,
 }
 
 /// What was found when something was to be erased.
@@ -110,17 +114,19 @@ impl Vault {
 
     fn key(&self, subject: &str) -> Result<(i64, Key), Error> {
         let now = jiff::Timestamp::from_microsecond(self.clock.now_us()).unwrap_or_default();
-        let month = now.strftime("%Y-%m").to_string();
+        let today = jiff::tz::Offset::UTC.to_datetime(now);
+        let month = (today.year(), today.month());
         let mut keys = self.keys();
-        let name = (subject.to_owned(), month);
-        if let Some(key) = keys.cache.get(&name) {
+        if let Some((of, key)) = keys.cache.get(subject)
+            && *of == month
+        {
             return Ok(*key);
         }
-        let key = keys.keyring.key(&name.0, &name.1)?;
+        let key = keys.keyring.key(subject, &format!("{:04}-{:02}", month.0, month.1))?;
         if keys.cache.len() >= CACHED {
             keys.cache.clear();
         }
-        keys.cache.insert(name, key);
+        keys.cache.insert(subject.to_owned(), (month, key));
         Ok(key)
     }
 
