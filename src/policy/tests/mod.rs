@@ -6,6 +6,7 @@ mod lists;
 mod loading;
 mod modes;
 mod random;
+mod remembered;
 
 use jiff::tz::{Offset, TimeZone};
 use serde_json::{Value, json};
