@@ -5,6 +5,7 @@
 mod against;
 pub mod anchor;
 pub mod bundle;
+mod canonical;
 mod chain;
 mod config;
 mod log;

@@ -1,11 +1,12 @@
 //! What can be asked of a log besides recording: rotate keys, hold, erase, anchor. Each leaves a record.
 
 use super::anchor;
+use super::canonical;
 use super::log::Unrecorded;
 use super::payload::vault::{Found, Vault};
 use super::payload::{Erasure, Hold, Selector};
 use super::receipt::Receipt;
-use super::record::{Draft, Kind, is_canonical_value};
+use super::record::{Draft, Kind};
 use super::tree::note::Signer;
 use super::tree::{Signed, keys};
 use super::{Config, Error};
@@ -158,7 +159,7 @@ impl Hands<'_> {
         let mut draft = Draft::new(kind);
         for (name, value) in members {
             let value = sorted(value);
-            if !is_canonical_value(&value.to_string()) {
+            if !canonical::is_value(&value.to_string()) {
                 return Err(unfit());
             }
             draft = draft.own_member(name, &value).ok_or_else(unfit)?;

@@ -1,6 +1,7 @@
 //! Records: UTF-8 JSON with sorted ASCII keys and no floats, so that their bytes are canonical (RFC 8785) by
 //! construction, and nobody ever has to serialise one again to verify it.
 
+use super::canonical;
 use super::chain::hex;
 use super::payload::Body;
 use super::payload::seal::Sealed;
@@ -165,7 +166,10 @@ impl Draft {
     pub fn member(mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_string(value) {
             Ok(text) => {
-                debug_assert!(is_canonical_value(&text), "`{name}` is not canonical");
+                let is_canonical = canonical::is_value(&text);
+                debug_assert!(is_canonical, "`{name}` is not canonical");
+                // Written, it would look like tampering for ever: rather no record, and so no call.
+                self.unusable |= !is_canonical;
                 self.members.push((name.into(), text));
             }
             Err(_) => self.unusable = true,
@@ -265,29 +269,4 @@ pub(super) fn encode(draft: &Draft, place: &Place<'_>, out: &mut String) {
         }
     }
     out.push('}');
-}
-
-/// Whether bytes are one canonical record.
-pub(super) fn is_canonical(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| text.starts_with('{') && is_canonical_value(text))
-}
-
-pub(super) fn is_canonical_value(text: &str) -> bool {
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return false };
-    sorted_and_whole(&value) && serde_json::to_string(&value).is_ok_and(|again| again == text)
-}
-
-fn sorted_and_whole(value: &serde_json::Value) -> bool {
-    const SAFE: u64 = (1 << 53) - 1;
-    match value {
-        serde_json::Value::Number(n) => {
-            n.as_u64().is_some_and(|n| n <= SAFE) || n.as_i64().is_some_and(|n| n.unsigned_abs() <= SAFE)
-        }
-        serde_json::Value::Array(items) => items.iter().all(sorted_and_whole),
-        serde_json::Value::Object(members) => {
-            let sorted = members.keys().zip(members.keys().skip(1)).all(|(a, b)| a < b);
-            sorted && members.iter().all(|(key, value)| key.is_ascii() && sorted_and_whole(value))
-        }
-        _ => true,
-    }
 }

@@ -2,12 +2,13 @@
 
 use super::Error;
 use super::against::{Against, Trust};
+use super::canonical;
 use super::chain::{self, Leaf, NO_LINK, Root};
-use super::record::{Kind, is_canonical};
+use super::record::Kind;
 use super::store::{Row, is_our_schema, open_readonly, row, schema_of};
 use super::tree::tiles::Builder;
 use serde::Serialize;
-use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
@@ -81,6 +82,51 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// The members of a record that are compared, each as it is written.
+#[derive(Default)]
+struct Facts<'t> {
+    call: Option<&'t str>,
+    kind: Option<&'t str>,
+    log: Option<&'t str>,
+    prev: Option<&'t str>,
+    seq: Option<&'t str>,
+    t: Option<&'t str>,
+}
+
+impl<'t> Facts<'t> {
+    /// What is not canonical is not read at all: parsers could disagree on what it says.
+    fn of(bytes: &'t [u8]) -> Option<Self> {
+        let mut facts = Self::default();
+        let canonical = canonical::record(bytes, &mut |name, text| {
+            let fact = match name {
+                "call" => &mut facts.call,
+                "kind" => &mut facts.kind,
+                "log" => &mut facts.log,
+                "prev" => &mut facts.prev,
+                "seq" => &mut facts.seq,
+                "t" => &mut facts.t,
+                _ => return,
+            };
+            *fact = Some(text);
+        });
+        canonical.then_some(facts)
+    }
+
+    fn seq(&self) -> Option<u64> {
+        self.seq?.parse().ok()
+    }
+}
+
+/// What a canonical string says; `None` if it is something else.
+fn text(raw: &str) -> Option<Cow<'_, str>> {
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        canonical::unescaped(inside).map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Check {
     root: Root,
@@ -98,44 +144,41 @@ impl Check {
         }
     }
 
-    /// Checks one record's bytes, and returns them parsed.
-    fn record(&mut self, seq: u64, bytes: &[u8]) -> Value {
+    /// Checks one record's bytes, and returns what they say and their hash.
+    fn record<'t>(&mut self, seq: u64, bytes: &'t [u8]) -> (Facts<'t>, Leaf) {
         if seq != self.next {
             self.broken("gap", Some(seq), format!("record {} was expected", self.next));
         }
         self.next = seq + 1;
-        // What is not canonical is not read at all: parsers could disagree on what it says.
-        let record: Value = if is_canonical(bytes) {
-            serde_json::from_slice(bytes).unwrap_or_default()
-        } else {
+        let facts = Facts::of(bytes).unwrap_or_else(|| {
             self.broken("form", Some(seq), "it is not canonical JSON");
-            Value::Null
-        };
+            Facts::default()
+        });
         let link = chain::hex(&self.prev.unwrap_or(NO_LINK));
-        if record.get("prev").and_then(Value::as_str) != Some(&link) {
+        if facts.prev.and_then(text).as_deref() != Some(&link) {
             self.broken("link", Some(seq), "it is not linked to the record before it");
         }
-        if record.get("seq").and_then(Value::as_u64) != Some(seq) {
+        if facts.seq() != Some(seq) {
             self.broken("gap", Some(seq), "it says another sequence number");
         }
         if seq == 0 {
-            self.origin = record.get("log").and_then(Value::as_str).map(str::to_owned);
+            self.origin = facts.log.and_then(text).map(Cow::into_owned);
         }
         let leaf = chain::leaf(bytes);
         self.root.push(leaf);
         self.prev = Some(leaf);
-        record
+        (facts, leaf)
     }
 
-    fn columns(&mut self, row: &Row, record: &Value) {
+    fn columns(&mut self, row: &Row, facts: &Facts<'_>, leaf: &Leaf) {
         let seq = Some(row.seq);
-        if chain::leaf(&row.record) != row.leaf {
+        if *leaf != row.leaf {
             self.broken("leaf", seq, "its bytes do not give its hash");
         }
-        let kind = record.get("kind").and_then(Value::as_str).and_then(Kind::parse).map(Kind::code);
-        let call = record.get("call").and_then(Value::as_str).and_then(|call| call.parse().ok());
+        let kind = facts.kind.and_then(text).and_then(|kind| Kind::parse(&kind)).map(Kind::code);
+        let call = facts.call.and_then(text).and_then(|call| call.parse().ok());
         let same = kind == Some(row.kind)
-            && record.get("t").and_then(Value::as_i64) == Some(row.time_us)
+            && facts.t.and_then(|t| t.parse().ok()) == Some(row.time_us)
             && call == row.call;
         if !same {
             self.broken("column", seq, "a derived column differs from the record");
@@ -201,8 +244,8 @@ pub fn verify_against(
     for row in rows.query_map([], row)? {
         match row {
             Ok(row) => {
-                let record = check.record(row.seq, &row.record);
-                check.columns(&row, &record);
+                let (facts, leaf) = check.record(row.seq, &row.record);
+                check.columns(&row, &facts, &leaf);
             }
             Err(error) => {
                 check.broken("store", None, error.to_string());
@@ -236,8 +279,7 @@ pub fn verify_ndjson(lines: impl BufRead) -> Result<Verdict, Error> {
     for line in lines.split(b'\n') {
         let line = line?;
         if !line.is_empty() {
-            let record = is_canonical(&line).then(|| serde_json::from_slice::<Value>(&line).ok()).flatten();
-            let seq = record.and_then(|r| r.get("seq")?.as_u64());
+            let seq = Facts::of(&line).and_then(|facts| facts.seq());
             check.record(seq.unwrap_or(check.next), &line);
         }
     }
