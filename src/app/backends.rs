@@ -23,6 +23,7 @@ pub(super) fn target(id: &str, server: &Server, response_bytes: usize) -> Target
         Transport::Http { wire, url, headers, tls } => Endpoint::Remote {
             wire: match wire {
                 config::Wire::StreamableHttp => Wire::StreamableHttp,
+                config::Wire::Http => Wire::Http,
                 config::Wire::EventStream => Wire::EventStream,
                 config::Wire::WebSocket => Wire::WebSocket,
             },

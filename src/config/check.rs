@@ -294,7 +294,9 @@ impl<'a> Checker<'a> {
         let wire = wire(entry.kind, url);
         let url = match wire {
             Wire::WebSocket => self.socket_url(&["mcpServers", id, "url"], url)?,
-            Wire::StreamableHttp | Wire::EventStream => self.web_url(&["mcpServers", id, "url"], url)?,
+            Wire::StreamableHttp | Wire::Http | Wire::EventStream => {
+                self.web_url(&["mcpServers", id, "url"], url)?
+            }
         };
         if entry.tls.is_some() && !matches!(url.scheme(), "https" | "wss") {
             let help = "write `https://` or `wss://`, or remove `tls`";
@@ -365,6 +367,7 @@ fn wire(kind: Option<Type>, url: &str) -> Wire {
         Some(Type::Sse) => Wire::EventStream,
         Some(Type::WebSocket) => Wire::WebSocket,
         None if url.starts_with("ws://") || url.starts_with("wss://") => Wire::WebSocket,
-        None | Some(Type::Http | Type::Stdio) => Wire::StreamableHttp,
+        None => Wire::Http,
+        Some(Type::Http | Type::Stdio) => Wire::StreamableHttp,
     }
 }

@@ -238,6 +238,8 @@ impl Default for ServerEntry {
 pub enum Wire {
     /// Streamable HTTP.
     StreamableHttp,
+    /// Streamable HTTP, or HTTP+SSE where a server refuses that.
+    Http,
     /// HTTP+SSE, the deprecated transport of 2024-11-05.
     EventStream,
     /// A WebSocket with subprotocol `mcp`.

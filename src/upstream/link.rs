@@ -88,7 +88,7 @@ impl Link {
             Endpoint::Remote { wire: Wire::WebSocket, url, headers, .. } => {
                 websocket::open(target, (url, headers), around).map(Self::Pipe)
             }
-            Endpoint::Remote { wire: Wire::StreamableHttp, url, headers, .. } => {
+            Endpoint::Remote { wire: Wire::StreamableHttp | Wire::Http, url, headers, .. } => {
                 HttpLink::new(url.clone(), headers, target.response_bytes, around)
                     .map(Arc::new)
                     .map(Self::Http)

@@ -60,7 +60,22 @@ impl Peer {
         timeout(target.start_timeout, handshake).await.unwrap_or(Err(Error::Timeout))
     }
 
+    /// Shakes hands; where a server refuses to be posted to and it was left open what it speaks, once more by the
+    /// transport of 2024-11-05. What is told in the end is the first refusal: the second follows from it.
     async fn handshake(target: &Target, around: &Surroundings, abilities: &Abilities) -> Result<Self, Error> {
+        let refused = match Self::shake_hands(target, around, abilities).await {
+            Err(Error::Status(code @ (400 | 404 | 405))) => Error::Status(code),
+            shaken => return shaken,
+        };
+        let Some(older) = target.by_event_stream() else { return Err(refused) };
+        Self::shake_hands(&older, around, abilities).await.map_err(|_| refused)
+    }
+
+    async fn shake_hands(
+        target: &Target,
+        around: &Surroundings,
+        abilities: &Abilities,
+    ) -> Result<Self, Error> {
         let link = Link::open(target, around)?;
         let found = match target.era {
             EraChoice::Legacy => Probe::Legacy,

@@ -47,6 +47,8 @@ impl std::fmt::Debug for Endpoint {
 pub enum Wire {
     /// Streamable HTTP, of either era.
     StreamableHttp,
+    /// Streamable HTTP; where that is refused, HTTP+SSE (MCP 2025-11-25, Transports, Backwards Compatibility).
+    Http,
     /// HTTP+SSE of 2024-11-05.
     EventStream,
     /// A WebSocket with subprotocol `mcp`.
@@ -96,4 +98,18 @@ pub struct Target {
     pub concurrency: usize,
     /// Largest message accepted, in bytes.
     pub response_bytes: usize,
+}
+
+impl Target {
+    /// The same server by HTTP+SSE, if it was left open what it speaks.
+    pub(super) fn by_event_stream(&self) -> Option<Self> {
+        let mut older = self.clone();
+        match &mut older.endpoint {
+            Endpoint::Remote { wire: wire @ Wire::Http, .. } if self.era != EraChoice::Modern => {
+                *wire = Wire::EventStream;
+                Some(older)
+            }
+            _ => None,
+        }
+    }
 }

@@ -70,6 +70,27 @@ async fn sse_and_websocket_carry_lists_calls_and_progress_in_both_eras() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_refuses_posts_is_tried_by_the_old_transport_unless_its_type_is_said() {
+    let backend = Backend::start(Fault::Nothing).await;
+    let url = format!("url: \"http://{}/sse\", startTimeoutMs: 5000, trust: 80", backend.address);
+    let servers =
+        format!("  open: {{ {url} }}\n  said: {{ type: http, {url} }}\n  modern: {{ era: modern, {url} }}");
+    let site = Site::new(&servers, "", PERMIT_ALL);
+    let token = site.token("alice", "employee");
+    let gate = site.start();
+    let told = |page: &Value| {
+        state(page, "open")["state"] == "up"
+            && ["said", "modern"].iter().all(|server| state(page, server)["state"] == "down")
+    };
+    let page = gate.until(told).await;
+    assert_eq!(state(&page, "open")["protocol"], "2025-11-25");
+    let reason = state(&page, "said")["reason"].as_str().unwrap();
+    assert!(reason.contains("405"), "{reason}");
+    let answer = echo(&gate, &token, "open").await.message();
+    assert!(answer.to_string().contains("over there"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_call_is_cancelled_at_the_backend() {
     let mut backend = Backend::start(Fault::Nothing).await;
     let (gate, token) = gate(&backend);
