@@ -341,6 +341,7 @@ fn edge(
             calls: limits.concurrent_calls,
             calls_per_principal: limits.calls_per_principal,
             sessions: limits.sessions,
+            unread: limits.unread(),
             session_idle_us: i64::try_from(limits.session_idle().as_micros()).unwrap_or(i64::MAX),
         },
         tracker: tracker.clone(),

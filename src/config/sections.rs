@@ -157,6 +157,9 @@ pub struct Limits {
     /// Longest time for a call, in milliseconds, from request to last frame.
     #[schemars(range(min = 100, max = 86_400_000))]
     pub call_timeout_ms: u64,
+    /// How long an agent may leave a stream of events unread before its call is cancelled, in milliseconds.
+    #[schemars(range(min = 100, max = 86_400_000))]
+    pub unread_ms: u64,
     /// Longest time that a question of a backend (elicitation, sampling) waits for its answer, in milliseconds.
     #[schemars(range(min = 1000, max = 86_400_000))]
     pub question_timeout_ms: u64,
@@ -183,6 +186,7 @@ impl Default for Limits {
             concurrent_calls: 1024,
             calls_per_principal: 64,
             call_timeout_ms: 300_000,
+            unread_ms: 60_000,
             question_timeout_ms: 600_000,
             sessions: 10_000,
             session_idle_ms: 1_800_000,
@@ -198,6 +202,11 @@ impl Limits {
         Duration::from_millis(self.call_timeout_ms)
     }
 
+    /// How long an agent may leave a stream unread.
+    pub fn unread(&self) -> Duration {
+        Duration::from_millis(self.unread_ms)
+    }
+
     /// Longest time that a question waits for its answer.
     pub fn question_timeout(&self) -> Duration {
         Duration::from_millis(self.question_timeout_ms)
@@ -209,7 +218,7 @@ impl Limits {
     }
 
     /// Name, value, least and most of each limit; the schema says the same and a test compares them.
-    pub(super) fn ranges(&self) -> [(&'static str, u64, u64, u64); 11] {
+    pub(super) fn ranges(&self) -> [(&'static str, u64, u64, u64); 12] {
         let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         [
             ("requestBytes", wide(self.request_bytes), 1024, 268_435_456),
@@ -218,6 +227,7 @@ impl Limits {
             ("concurrentCalls", wide(self.concurrent_calls), 1, 100_000),
             ("callsPerPrincipal", wide(self.calls_per_principal), 1, 100_000),
             ("callTimeoutMs", self.call_timeout_ms, 100, 86_400_000),
+            ("unreadMs", self.unread_ms, 100, 86_400_000),
             ("questionTimeoutMs", self.question_timeout_ms, 1000, 86_400_000),
             ("sessions", wide(self.sessions), 1, 1_000_000),
             ("sessionIdleMs", self.session_idle_ms, 1000, 604_800_000),

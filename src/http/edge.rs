@@ -50,6 +50,8 @@ pub struct Limits {
     pub calls_per_principal: usize,
     /// Most legacy sessions.
     pub sessions: usize,
+    /// How long an agent may leave a stream of events unread.
+    pub unread: Duration,
     /// Idle time after which a session ends, in microseconds.
     pub session_idle_us: i64,
 }
@@ -81,6 +83,7 @@ pub struct Edge {
     fold: Arc<Fold>,
     origins: Origins,
     pub(super) json: JsonLimits,
+    pub(super) unread: Duration,
     pub(super) places: Places,
     pub(super) event_streams: EventStreams,
     resource_metadata: Option<String>,
@@ -129,6 +132,7 @@ impl Edge {
             fold: Arc::default(),
             origins: parts.origins,
             json: JsonLimits { bytes: limits.request_bytes, depth: limits.depth, ..JsonLimits::default() },
+            unread: limits.unread,
             places: Places::new(limits.calls, limits.calls_per_principal, limits.sessions),
             event_streams: EventStreams::default(),
             resource_metadata: parts.resource_metadata,

@@ -18,6 +18,7 @@ mod session_edge;
 mod sessions;
 mod slots;
 mod stream;
+mod unread;
 mod websocket;
 
 pub use connection::{Connection, Credential, Way};

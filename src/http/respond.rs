@@ -5,6 +5,7 @@ use super::edge::Edge;
 use super::replay::{Read, Stream};
 use super::sessions::{Running, Session};
 use super::slots::Slots;
+use super::unread;
 use crate::gateway::{Frame, Reply};
 use crate::identity::Authenticated;
 use crate::mcp::{Edit, Edition, Era, Id, Object, codes, meta};
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// A silent answer becomes a stream after this time, so that nothing on the way takes it for dead.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -158,11 +160,17 @@ pub(super) async fn respond(
 ) -> Response {
     match running {
         Some(running) => in_session(edge, reply, answering, gone, (running, slots)).await,
-        None => stateless(reply, answering, gone, slots).await,
+        None => stateless(edge, reply, answering, gone, slots).await,
     }
 }
 
-async fn stateless(reply: Reply, answering: Answering, mut gone: Gone, slots: Slots) -> Response {
+async fn stateless(
+    edge: &Arc<Edge>,
+    reply: Reply,
+    answering: Answering,
+    mut gone: Gone,
+    slots: Slots,
+) -> Response {
     let Answering { id, accepts } = answering;
     let legacy = reply.edition().era() == Era::Legacy;
     let mut pending = Pending { next: Some(next(reply)), _slots: slots };
@@ -183,10 +191,10 @@ async fn stateless(reply: Reply, answering: Answering, mut gone: Gone, slots: Sl
         Some(Step::Frame(frame)) if frame.is_last() => last(&frame, &id, legacy),
         Some(Step::Frame(frame)) => {
             let first = event(&envelope(&frame, &id));
-            events(pending, gone, id, first)
+            events(edge, pending, gone, (id, first))
         }
         Some(ended) => over(&ended, &gone, &id),
-        None => events(pending, gone, id, Bytes::from_static(b":\n\n")),
+        None => events(edge, pending, gone, (id, Bytes::from_static(b":\n\n"))),
     }
 }
 
@@ -230,7 +238,11 @@ async fn in_session(
             if ends {
                 break;
             }
-            told.room().await;
+            if timeout(call.edge.unread, told.room()).await.is_err() {
+                // Dropped here and now: its outcome is recorded as cancelled.
+                drop(call.next.take());
+                break;
+            }
         }
         told.end();
     });
@@ -319,10 +331,10 @@ fn over(ended: &Step, gone: &Gone, id: &Id) -> Response {
     }
 }
 
-fn events(pending: Pending, gone: Gone, id: Id, first: Bytes) -> Response {
+fn events(edge: &Arc<Edge>, pending: Pending, gone: Gone, (id, first): (Id, Bytes)) -> Response {
     let frames = unfold((pending, gone, id, Some(first)), |(mut pending, mut gone, id, first)| async move {
         if let Some(first) = first {
-            return Some((Ok::<_, Infallible>(first), (pending, gone, id, None)));
+            return Some((first, (pending, gone, id, None)));
         }
         let bytes = tokio::select! {
             step = pending.step(&mut gone) => match step {
@@ -331,9 +343,9 @@ fn events(pending: Pending, gone: Gone, id: Id, first: Bytes) -> Response {
             },
             () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b":\n\n"),
         };
-        Some((Ok(bytes), (pending, gone, id, None)))
+        Some((bytes, (pending, gone, id, None)))
     });
-    stream_response(Body::from_stream(frames))
+    stream_response(unread::body(frames, &edge.tracker, edge.unread))
 }
 
 /// A response that is a stream of events.

@@ -53,3 +53,4 @@ mod search;
 mod silent_backend;
 mod telemetry_export;
 mod transports;
+mod unread;
