@@ -54,10 +54,8 @@ mod tests {
         let tracker = TaskTracker::new();
         let call = Arc::new(());
         let held = call.clone();
-        let endless = repeat(()).map(move |()| {
-            let _call = &held;
-            Bytes::from_static(b"data: 1\n\n")
-        });
+        // Each event holds the call, as the frames of a reply do.
+        let endless = repeat(call.clone()).map(|_call| Bytes::from_static(b"data: 1\n\n"));
         let mut unread = body(endless, &tracker, Duration::from_millis(50));
         for _ in 0..10 {
             assert!(unread.frame().await.is_some());
@@ -71,7 +69,7 @@ mod tests {
     #[tokio::test]
     async fn an_agent_that_hangs_up_ends_the_events_at_once() {
         let tracker = TaskTracker::new();
-        let silent = body(futures_util::stream::pending(), &tracker, Duration::from_secs(60));
+        let silent = body(futures_util::stream::pending(), &tracker, Duration::from_mins(1));
         drop(silent);
         tracker.close();
         tracker.wait().await;
