@@ -53,7 +53,6 @@ mod tests {
     async fn events_that_nobody_takes_are_dropped() {
         let tracker = TaskTracker::new();
         let call = Arc::new(());
-        let held = call.clone();
         // Each event holds the call, as the frames of a reply do.
         let endless = repeat(call.clone()).map(|_call| Bytes::from_static(b"data: 1\n\n"));
         let mut unread = body(endless, &tracker, Duration::from_millis(50));
