@@ -228,7 +228,7 @@ impl Duplex {
         let params = params.to_owned();
         if !is_modern(&params) && method != Method::Discover.as_str() {
             let session = self.session.get().ok_or(Rejection::NoSession)?;
-            let running = session.begin(id.clone());
+            let running = session.begin(id.clone())?;
             let cancel = running.cancel.clone();
             return Ok(Begun { id, method, params, cancel, _held: Held::InSession { _running: running } });
         }

@@ -326,7 +326,7 @@ impl Edge {
             Ok(effects) => effects,
             Err(refusal) => return Ok(refused(&refusal, asked.id, &answering.id)),
         };
-        let running = session.begin(answering.id.clone());
+        let running = session.begin(answering.id.clone())?;
         let (served, serving) = self.serve_to_the_end(&who, call);
         let served = tokio::select! {
             biased;

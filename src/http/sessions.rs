@@ -162,10 +162,18 @@ impl Session {
     }
 
     /// Notes a running request, so that it can be cancelled.
-    pub(super) fn begin(self: &Arc<Self>, id: Id) -> Running {
+    ///
+    /// # Errors
+    /// A request with that id is under way (ids are not reused within a session, MCP Base Protocol).
+    pub(super) fn begin(self: &Arc<Self>, id: Id) -> Result<Running, Rejection> {
         let cancel = self.ended.child_token();
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel.clone());
-        Running { session: self.clone(), id, cancel }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.contains_key(&id) {
+            return Err(Rejection::IdInUse);
+        }
+        running.insert(id.clone(), cancel.clone());
+        drop(running);
+        Ok(Running { session: self.clone(), id, cancel })
     }
 
     /// Cancels a running request; an unknown one has just ended.

@@ -412,7 +412,11 @@ pub fn modern_request(method: &str, mut params: Value) -> (Vec<(&'static str, St
         ("mcp-protocol-version", "2026-07-28".to_owned()),
         ("mcp-method", method.to_owned()),
     ];
-    let key = if method == "resources/read" { "uri" } else { "name" };
+    let key = match method {
+        "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
+        _ => "name",
+    };
     if let Some(name) = params[key].as_str() {
         headers.push(("mcp-name", name.to_owned()));
     }

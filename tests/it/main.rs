@@ -33,6 +33,7 @@ mod fail_closed;
 mod fidelity;
 mod gateway;
 mod harness;
+mod hostile_peers;
 mod identity_tokens;
 mod inspect_cli;
 mod inspect_corpus;

@@ -1,4 +1,5 @@
-//! An agent that asks for a stream and never reads it: its call is given up, and its place is free for others.
+//! An agent that asks for a stream and never reads it: its call is given up, and its place is free for others. A
+//! stream without end that is read ends with the call's time.
 
 use crate::harness::{Gate, PERMIT_ALL, Site, Token, modern_request};
 use axum::response::{IntoResponse as _, Response};
@@ -36,12 +37,12 @@ fn talk(token: &Value) -> Response {
     ([("content-type", "text/event-stream")], body).into_response()
 }
 
-async fn start() -> (Gate, Token) {
+async fn start(timeout_ms: u32) -> (Gate, Token) {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(socket, Router::new().route("/mcp", post(answer))).await });
     let limits = "limits: { callsPerPrincipal: 1, unreadMs: 300, callTimeoutMs: 600000 }";
-    let servers = format!("  radio: {{ url: \"http://{address}/mcp\", timeoutMs: 600000 }}\n");
+    let servers = format!("  radio: {{ url: \"http://{address}/mcp\", timeoutMs: {timeout_ms} }}\n");
     let site = Site::new(&servers, limits, PERMIT_ALL);
     let token = site.token("alice", "employee");
     (site.start(), token)
@@ -62,7 +63,7 @@ async fn cancelled(gate: &Gate, calls: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_stream_nobody_reads_is_given_up_in_both_eras() {
-    let (gate, token) = start().await;
+    let (gate, token) = start(600_000).await;
     let call = json!({"name": "radio_talk", "arguments": {}, "_meta": {"progressToken": "p"}});
 
     let (headers, body) = modern_request("tools/call", call.clone());
@@ -87,4 +88,15 @@ async fn a_call_whose_stream_nobody_reads_is_given_up_in_both_eras() {
     let answer = gate.legacy(&token, &session, "tools/call", json!({"name": "radio_done"})).await;
     assert!(answer.body.contains("done"), "{}", answer.body);
     drop((unread, also));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_end_ends_with_the_calls_time() {
+    let (gate, token) = start(1500).await;
+    let call = json!({"name": "radio_talk", "arguments": {}, "_meta": {"progressToken": "p"}});
+    let answer = gate.modern(&token, "tools/call", call).await;
+    let events = answer.events();
+    assert!(events.len() > 1, "progress came");
+    assert_eq!(events.last().expect("a last one")["error"]["code"], 8004);
+    assert_eq!(gate.call(&token, "radio_done", json!({})).await.code(), None);
 }
