@@ -1,5 +1,6 @@
 //! All that all backends offer, under the names that agents see.
 
+use super::uris::expose_interface;
 use super::{Held, exposed_name, exposed_uri};
 use crate::mcp::{Edit, Extension, Object, ParamHeaders, quote};
 use crate::upstream::Listing;
@@ -197,7 +198,11 @@ fn entry(shelf: Shelf, server: &Arc<str>, raw: &str, keeper: &dyn Gatekeeper) ->
     };
     let mirrored = (!mirrored.is_empty()).then(|| Arc::new(mirrored));
     let own_definition = keeper.clean(raw.to_owned()).map_err(|why| format!("`{own}`: {why}"))?;
-    let definition = Edit::of(&own_definition).ok_or("an entry is not an object")?;
+    let linked = match shelf {
+        Shelf::Tools => expose_interface(server, &own_definition),
+        _ => Cow::Borrowed(own_definition.as_str()),
+    };
+    let definition = Edit::of(&linked).ok_or("an entry is not an object")?;
     let definition = definition.set(key, quote(&shown)).finish();
     Ok(Entry { server: server.clone(), own, shown, definition, own_definition, mirrored, held, pinned })
 }

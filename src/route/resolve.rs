@@ -3,6 +3,7 @@
 use super::catalog::Source;
 use super::{Catalog, Held, split_uri};
 use crate::mcp::{Extension, Method, Object, ParamHeaders, quote};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Which endpoint was called.
@@ -175,21 +176,21 @@ impl Catalog {
         raw: impl Fn(&str) -> String,
     ) -> Resolved {
         let (server, own) = match front {
-            Front::Server(id) => (id.as_str(), uri),
+            Front::Server(id) => (id.as_str(), Cow::Borrowed(uri)),
             Front::All => match split_uri(uri).filter(|(server, _)| self.source(server).is_some()) {
-                Some(parts) => parts,
+                Some((server, own)) => (server, own),
                 // Web links keep their own form in lists.
                 None => match self.resources.get(uri) {
-                    Some(entry) => (&*entry.server, uri),
+                    Some(entry) => (&*entry.server, Cow::Borrowed(uri)),
                     None => return Resolved::Unknown,
                 },
             },
         };
         Resolved::Found(Found {
             server: server.to_owned(),
-            target: Target::Resource { server: server.to_owned(), uri: own.to_owned() },
-            own: own.to_owned(),
-            rewrite: (*front == Front::All).then(|| (member, raw(own))),
+            target: Target::Resource { server: server.to_owned(), uri: own.clone().into_owned() },
+            rewrite: (*front == Front::All).then(|| (member, raw(&own))),
+            own: own.into_owned(),
             mirrored: None,
             held: None,
         })

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests own their runtime and environment")]
 
 mod admin_api;
+mod apps;
 mod architecture;
 mod audit_anchor;
 mod audit_api;
@@ -55,3 +56,4 @@ mod silent_backend;
 mod telemetry_export;
 mod transports;
 mod unread;
+mod upstream_sessions;
