@@ -179,7 +179,11 @@ impl Owed {
                 Reply::ready(call.edition, frame)
             }
             Cleared::Forward(call, _) if call.to().method == Method::Subscribe => self.subscribe(&call).await,
-            Cleared::Forward(call, parking) => self.forward(*call, parking).await,
+            Cleared::Forward(call, parking) => {
+                // Not waited for: however silent the backend is, the agent must see that its call is under way.
+                let edition = call.to().edition;
+                Reply::opening(edition, Box::pin(self.forward(*call, parking)))
+            }
         }
     }
 

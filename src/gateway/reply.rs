@@ -5,6 +5,7 @@ use super::listen::{Followed, Listening};
 use super::running::{Running, Step};
 use crate::inspect::Filtered;
 use crate::mcp::{Ask, Edition};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -53,12 +54,27 @@ impl Frame {
     }
 }
 
-#[derive(Debug)]
+/// The beginning of an answer, under way.
+pub(super) type Opening = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
 enum Source {
+    Opening(Opening),
     Ready(Option<Frame>),
     Backend(Box<Running>),
     Listening(Box<Listening>),
     Done,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Opening(_) => "Opening",
+            Self::Ready(_) => "Ready",
+            Self::Backend(_) => "Backend",
+            Self::Listening(_) => "Listening",
+            Self::Done => "Done",
+        })
+    }
 }
 
 /// The frames of one answer. Dropping it before the last frame cancels the call and records that.
@@ -78,6 +94,11 @@ impl Reply {
     /// An answer of one frame.
     pub(super) fn ready(edition: Edition, frame: Frame) -> Self {
         Self { edition, source: Source::Ready(Some(frame)), followed: None }
+    }
+
+    /// The answer of a backend that has not begun it yet.
+    pub(super) fn opening(edition: Edition, opening: Opening) -> Self {
+        Self { edition, source: Source::Opening(opening), followed: None }
     }
 
     /// The answer of a backend.
@@ -107,7 +128,12 @@ impl Reply {
 
     /// The next frame; `None` after the last.
     pub async fn next(&mut self) -> Option<Frame> {
+        if let Source::Opening(opening) = &mut self.source {
+            *self = opening.await;
+        }
         let running = match &mut self.source {
+            // What an opening leads to is none.
+            Source::Opening(_) => return None,
             Source::Ready(frame) => return frame.take(),
             Source::Done => return None,
             Source::Listening(listening) => return listening.next().await,

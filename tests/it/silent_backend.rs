@@ -135,3 +135,23 @@ async fn a_backend_that_has_gone_is_down_until_it_is_back() {
     gate.until(|page| page["backends"][0]["state"] == "up").await;
     serving.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_answer_becomes_a_stream_that_shows_that_it_lives() {
+    let (seen, gate, token) = start().await;
+    let (headers, body) = crate::harness::modern_request("tools/call", json!({"name": "slow_wait"}));
+    let mut request = gate.http.post(&gate.endpoint).bearer_auth(&token.value).body(body.to_string());
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    // Both come by themselves; how soon is not what is tested.
+    let mut response = timeout(FOREVER, request.send()).await.expect("a stream begins").unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    for _ in 0..2 {
+        let comment = timeout(FOREVER, response.chunk()).await.expect("a sign of life").unwrap();
+        assert_eq!(comment.as_deref(), Some(&b":\n\n"[..]));
+    }
+    drop(response);
+    timeout(FOREVER, seen.given_up.notified()).await.expect("the backend is told");
+    assert_eq!(outcome(&gate).await, "cancelled");
+}

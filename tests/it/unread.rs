@@ -37,13 +37,13 @@ fn talk(token: &Value) -> Response {
     ([("content-type", "text/event-stream")], body).into_response()
 }
 
-async fn start(timeout_ms: u32) -> (Gate, Token) {
+async fn start(unread_ms: u32, timeout_ms: u32) -> (Gate, Token) {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(socket, Router::new().route("/mcp", post(answer))).await });
-    let limits = "limits: { callsPerPrincipal: 1, unreadMs: 300, callTimeoutMs: 600000 }";
+    let limits = format!("limits: {{ callsPerPrincipal: 1, unreadMs: {unread_ms}, callTimeoutMs: 600000 }}");
     let servers = format!("  radio: {{ url: \"http://{address}/mcp\", timeoutMs: {timeout_ms} }}\n");
-    let site = Site::new(&servers, limits, PERMIT_ALL);
+    let site = Site::new(&servers, &limits, PERMIT_ALL);
     let token = site.token("alice", "employee");
     (site.start(), token)
 }
@@ -63,7 +63,7 @@ async fn cancelled(gate: &Gate, calls: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_stream_nobody_reads_is_given_up_in_both_eras() {
-    let (gate, token) = start(600_000).await;
+    let (gate, token) = start(300, 600_000).await;
     let call = json!({"name": "radio_talk", "arguments": {}, "_meta": {"progressToken": "p"}});
 
     let (headers, body) = modern_request("tools/call", call.clone());
@@ -92,7 +92,7 @@ async fn a_call_whose_stream_nobody_reads_is_given_up_in_both_eras() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_without_end_ends_with_the_calls_time() {
-    let (gate, token) = start(1500).await;
+    let (gate, token) = start(600_000, 1500).await;
     let call = json!({"name": "radio_talk", "arguments": {}, "_meta": {"progressToken": "p"}});
     let answer = gate.modern(&token, "tools/call", call).await;
     let events = answer.events();
