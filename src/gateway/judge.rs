@@ -118,6 +118,11 @@ fn forward(
     judgement.recorded = Some(without_state(filtered.value()));
     judgement.findings = filtered.findings().to_vec();
     let found = match resolved {
+        // Whoever has no part in the extension learns nothing of tasks (MCP tasks extension, "Capability negotiation").
+        _ if call.method.follows_task() && !call.abilities.tasks => {
+            return Err(Refusal::MissingCapability(tasks::CAPABILITY));
+        }
+        Resolved::Unknown if call.method.follows_task() => return Err(Refusal::UnknownTask),
         Resolved::Found(found) => found,
         Resolved::Unknown => return Err(Refusal::Denied),
         Resolved::Malformed(why) => return Err(Refusal::InvalidParams(why.into())),

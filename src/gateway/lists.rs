@@ -190,7 +190,11 @@ fn discover(rules: &Rules, call: &Call) -> String {
 fn capabilities(rules: &Rules, call: &Call) -> String {
     let changes = "{\"listChanged\":true}";
     let catalog = &rules.catalog;
-    let listings = || catalog.sources.iter().filter_map(|s| s.listing.as_ref());
+    let sources = catalog.sources.iter().filter(|s| match &call.front {
+        Front::All => true,
+        Front::Server(id) => *id == s.server,
+    });
+    let listings = || sources.clone().filter_map(|s| s.listing.as_ref());
     let completes = listings().any(|l| l.completions);
     let subscribes = listings().any(|l| l.subscriptions);
     let mut members = vec![

@@ -40,6 +40,9 @@ pub enum Refusal {
     /// A `requestState` that is not ours, not this caller's, of another request, or expired.
     #[error("the request state is unknown or has expired: make the request anew, without it")]
     BadState,
+    /// No task of this caller's has that id.
+    #[error("unknown task")]
+    UnknownTask,
     /// Inspection refused the request or the result.
     #[error("{0}")]
     Blocked(String),
@@ -105,6 +108,7 @@ impl Refusal {
             Self::HeaderMismatch(_) => (codes::HEADER_MISMATCH, 400, "header_mismatch", "header mismatch"),
             Self::BadCursor => (codes::INVALID_PARAMS, 200, "bad_cursor", "invalid cursor"),
             Self::BadState => (codes::INVALID_PARAMS, 200, "bad_state", "invalid request state"),
+            Self::UnknownTask => (codes::INVALID_PARAMS, 200, "unknown_task", "unknown task"),
             Self::Blocked(_) => (8002, 200, "blocked", "blocked by inspection"),
             Self::Held(reason) => (8003, 200, *reason, "the tool's definition waits for approval"),
             Self::Upstream(upstream::Error::Timeout) => {
@@ -165,6 +169,7 @@ impl Refusal {
             Self::InvalidParams("`params.name` must be a string".into()),
             Self::HeaderMismatch("mcp-param-region".into()),
             Self::BadCursor,
+            Self::UnknownTask,
             Self::Blocked("too deep".into()),
             Self::Held("drifted"),
             Self::Held("quarantined"),

@@ -8,6 +8,9 @@ use crate::mcp::{Edit, Object, quote};
 use crate::route::{Found, Front, Resolved, Target};
 use serde::{Deserialize, Serialize};
 
+/// What a client must declare to follow tasks, as a raw `ClientCapabilities`.
+pub(super) const CAPABILITY: &str = "{\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}";
+
 #[derive(Serialize, Deserialize)]
 struct Handle {
     server: String,

@@ -32,12 +32,20 @@ async fn a_task_belongs_to_whoever_started_it() {
     altered.push(last);
     for (who, handle) in [("bob", handle), ("alice", "task-1"), ("alice", &altered), ("alice", "")] {
         let answer = ask(who, handle.to_owned()).await;
-        assert!(answer.code().is_some(), "{who} {handle}: {}", answer.body);
-        assert!(!answer.body.contains("working"), "{}", answer.body);
+        // Nothing tells a task of somebody else from none.
+        assert_eq!(answer.code(), Some(-32602), "{who} {handle}: {}", answer.body);
+        assert_eq!(answer.message()["error"]["data"]["kind"], "unknown_task", "{}", answer.body);
+    }
+    // Without the extension there are no tasks, whoever asks.
+    for handle in [handle, "task-1"] {
+        let message = gate.modern(&alice, "tasks/get", json!({"taskId": handle})).await.message();
+        assert_eq!(message["error"]["code"], -32021, "{message}");
+        let needed = &message["error"]["data"]["requiredCapabilities"];
+        assert_eq!(*needed, able["io.modelcontextprotocol/clientCapabilities"], "{message}");
     }
     // Nor can it be cancelled by others.
     let cancel = gate.modern(&bob, "tasks/cancel", json!({"taskId": handle, "_meta": able})).await;
-    assert!(cancel.code().is_some(), "{}", cancel.body);
+    assert_eq!(cancel.code(), Some(-32602), "{}", cancel.body);
     assert_eq!(ask("alice", handle.to_owned()).await.message()["result"]["status"], "working");
 }
 
