@@ -1,7 +1,7 @@
 //! What servers ask of agents, in all four combinations of eras.
 
+use crate::events::Events;
 use crate::harness::{Answer, Gate, PERMIT_ALL, Site, Token, asking_server};
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 /// What an agent that can be asked everything declares.
@@ -30,39 +30,6 @@ fn retry(tool: &str, first: &Answer, responses: Value) -> Value {
 fn told(message: &Value) -> Value {
     let text = message["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{message}"));
     serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-}
-
-/// Reads the events of a response until `wanted` is satisfied.
-struct Events {
-    body: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
-    buffer: String,
-}
-
-impl Events {
-    async fn open(gate: &Gate, method: reqwest::Method, headers: &[(&str, &str)], body: String) -> Self {
-        let mut request = gate.http.request(method, &gate.endpoint).body(body);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.send().await.expect("an answer");
-        assert_eq!(response.status(), 200);
-        Self { body: response.bytes_stream().boxed(), buffer: String::new() }
-    }
-
-    /// The next event that holds a message, with its id.
-    async fn next(&mut self) -> (String, Value) {
-        loop {
-            while let Some(end) = self.buffer.find("\n\n") {
-                let event: String = self.buffer.drain(..end + 2).collect();
-                let line = |name: &str| event.lines().find_map(|l| l.strip_prefix(name)).map(str::to_owned);
-                if let Some(data) = line("data: ").filter(|d| !d.is_empty()) {
-                    return (line("id: ").unwrap_or_default(), serde_json::from_str(&data).expect("JSON"));
-                }
-            }
-            let bytes = self.body.next().await.expect("more events").expect("bytes");
-            self.buffer.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
-        }
-    }
 }
 
 async fn able_session(gate: &Gate, token: &Token) -> String {
