@@ -124,6 +124,13 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 type Done = Result<(), Failure>;
 
+impl Arguments {
+    /// Whether the verb runs until it is stopped.
+    pub fn serves(&self) -> bool {
+        matches!(self.verb, Verb::Quickstart(_) | Verb::Serve(_) | Verb::Stdio(_) | Verb::DemoServer(_))
+    }
+}
+
 /// Runs one verb.
 pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.verb {

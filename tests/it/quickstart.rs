@@ -70,6 +70,15 @@ fn run(arguments: &[&str]) -> (Output, String) {
     (out, text)
 }
 
+#[test]
+fn the_allocator_is_told_to_give_back_what_the_start_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Quickstart::start(folder.path());
+    let environment = std::fs::read(format!("/proc/{}/environ", running.child.id())).unwrap();
+    let told = environment.split(|byte| *byte == 0).filter(|var| var.starts_with(b"MIMALLOC_PURGE_DELAY="));
+    assert_eq!(told.collect::<Vec<_>>(), [b"MIMALLOC_PURGE_DELAY=0"]);
+}
+
 #[tokio::test]
 async fn each_of_the_three_may_do_what_is_printed_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
