@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cedar_policy::{Context, Entities, Entity, EntityUid};
 use jiff::tz::TimeZone;
 
+use super::alike::{About, Likeness, Standing};
 use super::circumstances::{Unbuildable, request};
 use super::decide::Verdict;
 use super::entities;
 use super::question::Circumstances;
 use super::reads::Reads;
 use super::seen::Seen;
+use super::slices::Slice;
 use super::world::World;
 use crate::identity::Caller;
 
@@ -43,6 +45,9 @@ pub(super) struct Known {
     /// The entities of a question, by tool or prompt.
     stores: Mutex<HashMap<EntityUid, Arc<Entities>>>,
     lists: Mutex<Vec<List>>,
+    /// Which views of each slice are about this caller, by the slice's number.
+    about: Mutex<HashMap<usize, About>>,
+    standing: Standing,
     verdicts: Mutex<HashMap<Seen, Verdict>>,
 }
 
@@ -53,6 +58,8 @@ struct List {
     /// The context that every view is judged in.
     context: Context,
     answers: HashMap<(EntityUid, Listed), bool>,
+    /// The same, for tools that are alike.
+    alike: HashMap<Likeness, bool>,
 }
 
 /// The circumstances that a list depends on.
@@ -100,6 +107,7 @@ impl Known {
             entities::principal(&world.types, &world.hierarchy, caller).map_err(|_| Unbuildable)?;
         let agent = entities::agent(&world.types, &world.hierarchy, caller).map_err(|_| Unbuildable)?;
         let (principal_uid, agent_uid) = (principal.uid(), agent.uid());
+        let standing = Standing::of(&principal);
         let mut all = vec![principal, agent];
         all.extend(world.nested.iter().cloned());
         Ok(Self {
@@ -109,6 +117,8 @@ impl Known {
             entities: all,
             stores: Mutex::default(),
             lists: Mutex::default(),
+            about: Mutex::default(),
+            standing,
             verdicts: Mutex::default(),
         })
     }
@@ -150,15 +160,23 @@ impl Known {
         verdicts.insert(seen, verdict.clone());
     }
 
-    /// A list answer from before, or a new one, judged in the context of that client.
+    /// The views of a slice that are about this caller. There are as many slices as the policies make.
+    pub(super) fn about(&self, slice: &Slice) -> About {
+        let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
+        about.entry(slice.number).or_insert_with(|| About::of(slice, &self.standing)).clone()
+    }
+
+    /// A list answer from before, for this thing or one that is `alike`, or a new one, judged in the context of that
+    /// client.
     pub(super) fn listed(
         &self,
         now: &Circumstances,
         about: (&EntityUid, Listed),
+        alike: impl FnOnce() -> Option<Likeness>,
         answer: impl FnOnce(Context) -> Result<bool, Unbuildable>,
     ) -> Result<bool, Unbuildable> {
         let key = (about.0.clone(), about.1);
-        let context = {
+        let (context, alike) = {
             let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
             if !lists.iter().any(|list| list.client.is(now)) {
                 if lists.len() >= MAX_CLIENTS {
@@ -166,20 +184,22 @@ impl Known {
                 }
                 lists.push(List::new(&self.agent, now)?);
             }
-            let list = lists.iter().find(|list| list.client.is(now));
+            let list = lists.iter_mut().find(|list| list.client.is(now));
             let list = list.ok_or(Unbuildable)?;
             if let Some(found) = list.answers.get(&key) {
                 return Ok(*found);
             }
-            list.context.clone()
+            let alike = alike();
+            if let Some(found) = alike.as_ref().and_then(|alike| list.alike.get(alike)).copied() {
+                list.keep(key, alike, found);
+                return Ok(found);
+            }
+            (list.context.clone(), alike)
         };
         let fresh = answer(context)?;
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(list) = lists.iter_mut().find(|list| list.client.is(now)) {
-            if list.answers.len() >= MAX_ANSWERS {
-                list.answers.clear();
-            }
-            list.answers.insert(key, fresh);
+            list.keep(key, alike, fresh);
         }
         Ok(fresh)
     }
@@ -190,7 +210,18 @@ impl List {
         // Time and address are among what is not known yet, so the zone makes no difference.
         let record = request(agent, now, &TimeZone::UTC, &Reads::default())?;
         let context = Context::from_pairs([("request".to_owned(), record)]).map_err(|_| Unbuildable)?;
-        Ok(Self { client: Client::of(now), context, answers: HashMap::new() })
+        Ok(Self { client: Client::of(now), context, answers: HashMap::new(), alike: HashMap::new() })
+    }
+
+    fn keep(&mut self, key: (EntityUid, Listed), alike: Option<Likeness>, answer: bool) {
+        if self.answers.len() >= MAX_ANSWERS {
+            self.answers.clear();
+            self.alike.clear();
+        }
+        self.answers.insert(key, answer);
+        if let Some(alike) = alike {
+            self.alike.insert(alike, answer);
+        }
     }
 }
 

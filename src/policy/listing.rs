@@ -2,6 +2,7 @@
 
 use cedar_policy::{Context, Entity, EntityUid, Request};
 
+use super::alike::{Likeness, Looks};
 use super::callers::{Known, Listed};
 use super::circumstances::Unbuildable;
 use super::decide::evaluate;
@@ -22,6 +23,8 @@ struct Entry<'e> {
     used: Option<&'e Deed>,
     /// Its being found.
     found: &'e Deed,
+    /// What a tool is like.
+    looks: Option<Looks>,
 }
 
 impl Policies {
@@ -42,9 +45,14 @@ impl Policies {
     ) -> Result<bool, Unbuildable> {
         let known = self.callers.known(&self.world, caller)?;
         match self.entry(item)? {
-            Some(entry) => known.listed(circumstances, (&entry.resource, entry.listed), |context| {
-                shows(&known, &context, &entry)
-            }),
+            Some(entry) => {
+                let about = (&entry.resource, entry.listed);
+                let alike = || {
+                    let views = |deed: &Deed| known.about(&deed.slice);
+                    Likeness::of(&views(entry.used?), &views(entry.found), entry.looks?)
+                };
+                known.listed(circumstances, about, alike, |context| shows(&known, &context, &entry))
+            }
             None => Ok(false),
         }
     }
@@ -52,29 +60,32 @@ impl Policies {
     /// Looks the item up; `None` if there is no such thing.
     fn entry(&self, item: Item<'_>) -> Result<Option<Entry<'_>>, Unbuildable> {
         let lasting = match item {
-            Item::Tool(name) => self
-                .world
-                .tools
-                .get(name)
-                .map(|tool| (&tool.uid, &tool.entities, Some(&tool.call), &tool.discover)),
+            Item::Tool(name) => {
+                self.world.tools.get(name).map(|tool| {
+                    (&tool.uid, &tool.entities, Some(&tool.call), &tool.discover, Some(tool.looks))
+                })
+            }
             Item::Prompt(name) => self
                 .world
                 .prompts
                 .get(name)
-                .map(|prompt| (&prompt.uid, &prompt.entities, Some(&prompt.get), &prompt.discover)),
-            Item::Server(id) => {
-                self.world.servers.get(id).map(|server| (&server.uid, &server.entities, None, &server.see))
-            }
+                .map(|prompt| (&prompt.uid, &prompt.entities, Some(&prompt.get), &prompt.discover, None)),
+            Item::Server(id) => self
+                .world
+                .servers
+                .get(id)
+                .map(|server| (&server.uid, &server.entities, None, &server.see, None)),
             Item::Resource { server, uri } => return self.resource_entry((server, uri), Listed::Itself),
             Item::Template { server, uri } => return self.resource_entry((server, uri), Listed::Template),
         };
-        Ok(lasting.map(|(resource, entities, used, found)| Entry {
+        Ok(lasting.map(|(resource, entities, used, found, looks)| Entry {
             resource: resource.clone(),
             listed: Listed::Itself,
             entities,
             made: None,
             used,
             found,
+            looks,
         }))
     }
 
@@ -92,6 +103,7 @@ impl Policies {
             made: Some(resource),
             used: Some(&server.read),
             found: &server.discover,
+            looks: None,
         }))
     }
 }
@@ -101,7 +113,12 @@ fn shows(known: &Known, context: &Context, entry: &Entry<'_>) -> Result<bool, Un
     if views(used, entry.listed).permits.is_empty() {
         return Ok(false);
     }
-    let entities = known.store(entry.entities.iter().chain(&entry.made))?;
+    // Other actions on it make the store dearer, and nothing asks for them.
+    let others = |entity: &&Entity| {
+        let uid = entity.uid();
+        uid.type_name() == used.action.type_name() && uid != used.action && uid != entry.found.action
+    };
+    let entities = known.store(entry.entities.iter().filter(|e| !others(e)).chain(&entry.made))?;
     let ask = |deed: &Deed| {
         let (principal, action) = (known.principal.clone(), deed.action.clone());
         let request = Request::new(principal, action, entry.resource.clone(), context.clone(), None)

@@ -9,6 +9,7 @@
 //! cannot hold exactly denies if a policy would have read it.
 
 mod actions;
+mod alike;
 mod annotations;
 mod arguments;
 mod asking;

@@ -59,6 +59,36 @@ pub(super) fn each_path<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&Var, &[&'e st
     }
 }
 
+/// Tells `visit` each entity that an expression names.
+pub(super) fn each_entity(expr: &Expr, visit: &mut dyn FnMut(&pst::EntityUID)) {
+    match expr {
+        Expr::Literal(Literal::EntityUID(uid)) => visit(uid),
+        Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::UnaryOp { expr, .. }
+        | Expr::Like { expr, .. } => each_entity(expr, visit),
+        Expr::Is { expr, in_expr, .. } => {
+            each_entity(expr, visit);
+            if let Some(within) = in_expr {
+                each_entity(within, visit);
+            }
+        }
+        Expr::BinaryOp { left, right, .. } => {
+            each_entity(left, visit);
+            each_entity(right, visit);
+        }
+        Expr::IfThenElse { cond, then_expr, else_expr } => {
+            for part in [cond, then_expr, else_expr] {
+                each_entity(part, visit);
+            }
+        }
+        Expr::Set(items) => items.iter().for_each(|item| each_entity(item, visit)),
+        Expr::Record(fields) => fields.values().for_each(|field| each_entity(field, visit)),
+        // What `each_path` does not know either looks at everything there.
+        _ => {}
+    }
+}
+
 fn path_or_walk<'e>(expr: &'e Expr, used: Use, visit: &mut dyn FnMut(&Var, &[&'e str], Use)) {
     match (path_of(expr), expr) {
         (Some((var, path)), _) => visit(var, &path, used),

@@ -9,6 +9,7 @@ use cedar_policy::{
     PrincipalConstraint, ResourceConstraint,
 };
 
+use super::alike::{Apart, Viewed};
 use super::annotations::{Mode, Notes};
 use super::reads::Reads;
 use super::view::{Unknown, view};
@@ -18,8 +19,12 @@ use super::view::{Unknown, view};
 pub(super) struct Slice {
     pub(super) permits: PolicySet,
     pub(super) forbids: PolicySet,
+    /// Its number among all slices.
+    pub(super) number: usize,
     /// The views for lists.
     pub(super) listed: Pair,
+    /// Whom these are about.
+    pub(super) viewed: Vec<Viewed>,
     /// The views for resource templates.
     pub(super) templates: Pair,
     /// What the policies look at.
@@ -74,6 +79,8 @@ struct Rule {
     notes: Option<Notes>,
     listed: Option<Policy>,
     template: Option<Policy>,
+    /// How the view for lists tells tools apart.
+    apart: Apart,
     reads: Reads,
     action: ActionConstraint,
     resource: ResourceConstraint,
@@ -90,8 +97,14 @@ impl Index {
         for (id, policy) in policies {
             let tree = policy.to_pst()?;
             let body = tree.body();
+            let listed = view(body, Unknown::Call)?;
+            let apart = match &listed {
+                Some(view) => Apart::of(view.to_pst()?.body()),
+                None => Apart::default(),
+            };
             rules.push(Rule {
-                listed: view(body, Unknown::Call)?,
+                listed,
+                apart,
                 template: view(body, Unknown::CallAndResource)?,
                 reads: Reads::of(body),
                 action: policy.action_constraint(),
@@ -107,18 +120,13 @@ impl Index {
 
     /// The slice for a target. Equal slices are shared.
     pub(super) fn slice(&mut self, target: &Target<'_>) -> Result<Arc<Slice>, Error> {
-        let mut key = Vec::new();
-        let mut chosen = Vec::new();
-        for (index, rule) in self.rules.iter().enumerate() {
-            if rule.concerns(target) {
-                key.push(index);
-                chosen.push(rule);
-            }
-        }
+        let chosen: Vec<_> =
+            self.rules.iter().enumerate().filter(|(_, rule)| rule.concerns(target)).collect();
+        let key: Vec<usize> = chosen.iter().map(|(index, _)| *index).collect();
         if let Some(slice) = self.cut.get(&key) {
             return Ok(Arc::clone(slice));
         }
-        let slice = Arc::new(cut(&chosen)?);
+        let slice = Arc::new(cut(self.cut.len(), &chosen)?);
         self.cut.insert(key, Arc::clone(&slice));
         Ok(slice)
     }
@@ -165,9 +173,9 @@ impl Rule {
     }
 }
 
-fn cut(rules: &[&Rule]) -> Result<Slice, Error> {
-    let mut slice = Slice::default();
-    for rule in rules {
+fn cut(number: usize, rules: &[(usize, &Rule)]) -> Result<Slice, Error> {
+    let mut slice = Slice { number, ..Slice::default() };
+    for (index, rule) in rules {
         let (whole, listed, template) = match rule.policy.effect() {
             Effect::Permit => (&mut slice.permits, &mut slice.listed.permits, &mut slice.templates.permits),
             Effect::Forbid => (&mut slice.forbids, &mut slice.listed.forbids, &mut slice.templates.forbids),
@@ -177,6 +185,10 @@ fn cut(rules: &[&Rule]) -> Result<Slice, Error> {
             if let Some(view) = view.as_ref().filter(|_| rule.enforced()) {
                 set.add(view.clone()).map_err(Box::new)?;
             }
+        }
+        if rule.listed.is_some() && rule.enforced() {
+            let principal = rule.policy.principal_constraint();
+            slice.viewed.push(Viewed { rule: *index, principal, apart: rule.apart });
         }
         slice.reads.add(&rule.reads);
         if rule.notes.as_ref().is_none_or(|notes| notes.mode != Mode::Shadow) {
@@ -191,9 +203,9 @@ fn cut(rules: &[&Rule]) -> Result<Slice, Error> {
     let open = slice.special.is_empty()
         && slice.forbids.is_empty()
         && !rules.is_empty()
-        && rules.iter().all(|rule| rule.always());
+        && rules.iter().all(|(_, rule)| rule.always());
     slice.always = open.then(|| {
-        let mut ids: Vec<String> = rules.iter().map(|rule| rule.policy.id().to_string()).collect();
+        let mut ids: Vec<String> = rules.iter().map(|(_, rule)| rule.policy.id().to_string()).collect();
         ids.sort_unstable();
         ids
     });

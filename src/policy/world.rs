@@ -10,6 +10,7 @@ use super::actions::{
     APPROVE_CALL, CALL_EXTENSION, COMPLETE, DISCOVER, FOLLOW_TASK, GET_PROMPT, READ_RESOURCE, RETURN_RESULT,
     SUBSCRIBE_RESOURCE, Types,
 };
+use super::alike::{Looks, Numbering};
 use super::asking::ServerAsk;
 use super::entities;
 use super::hierarchy::Hierarchy;
@@ -67,6 +68,7 @@ pub(super) struct Tool {
     pub(super) uid: EntityUid,
     /// Tool, server and actions.
     pub(super) entities: Vec<Entity>,
+    pub(super) looks: Looks,
     pub(super) args: Option<RecordShape>,
     pub(super) labels: Vec<String>,
     pub(super) call: Deed,
@@ -93,6 +95,8 @@ pub(super) struct Prompt {
 pub(super) struct Server {
     pub(super) uid: EntityUid,
     pub(super) ancestors: BTreeSet<EntityUid>,
+    entity: Entity,
+    /// The server and actions.
     pub(super) entities: Vec<Entity>,
     pub(super) see: Deed,
     /// Methods of extensions: done to the server itself.
@@ -125,7 +129,8 @@ impl World {
     ) -> Result<Self, Error> {
         let actions = actions(&schemas.policies)?;
         let nested = entities::nested(&types, &hierarchy);
-        let mut builder = Builder { types: &types, hierarchy: &hierarchy, actions, index };
+        let mut builder =
+            Builder { types: &types, hierarchy: &hierarchy, actions, index, numbering: Numbering::default() };
         let mut all = (HashMap::new(), HashMap::new(), HashMap::new());
         for model in servers {
             let server = builder.server(model)?;
@@ -175,6 +180,7 @@ struct Builder<'b> {
     hierarchy: &'b Hierarchy,
     actions: HashMap<String, Action>,
     index: &'b mut Index,
+    numbering: Numbering,
 }
 
 /// What a deed is done to.
@@ -208,7 +214,7 @@ impl Builder<'_> {
         let uid = entity.uid();
         let mut inside = ancestors.clone();
         inside.insert(uid.clone());
-        let mut entities = vec![entity];
+        let mut entities = vec![entity.clone()];
         let itself = Thing { kind: &self.types.server, uid: Some(&uid), ancestors: &ancestors };
         let see = self.deed(DISCOVER, &itself, &mut entities)?;
         let extension = Extended {
@@ -240,6 +246,7 @@ impl Builder<'_> {
             discover: self.deed(DISCOVER, &resource, &mut Vec::new())?,
             uid,
             ancestors,
+            entity,
             entities,
         })
     }
@@ -248,8 +255,8 @@ impl Builder<'_> {
         let (entity, ancestors) =
             entities::tool(self.types, self.hierarchy, &tool.model, (&server.uid, &server.ancestors))?;
         let uid = entity.uid();
-        let mut entities = vec![entity];
-        entities.extend(server.entities.first().cloned());
+        let looks = self.numbering.looks(&entity, &server.entity);
+        let mut entities = vec![entity, server.entity.clone()];
         let thing = Thing { kind: &self.types.tool, uid: Some(&uid), ancestors: &ancestors };
         Ok(Tool {
             call: self.deed(&tool.model.name, &thing, &mut entities)?,
@@ -257,6 +264,7 @@ impl Builder<'_> {
             result: self.deed(RETURN_RESULT, &thing, &mut entities)?,
             discover: self.deed(DISCOVER, &thing, &mut entities)?,
             approve: self.deed(APPROVE_CALL, &thing, &mut entities)?,
+            looks,
             args: tool.generated.args.clone(),
             labels: tool.model.labels.clone(),
             uid: uid.clone(),
@@ -267,8 +275,7 @@ impl Builder<'_> {
     fn prompt(&mut self, model: &super::PromptModel, server: &Server) -> Result<Prompt, Error> {
         let (entity, ancestors) = entities::prompt(self.types, model, (&server.uid, &server.ancestors))?;
         let uid = entity.uid();
-        let mut entities = vec![entity];
-        entities.extend(server.entities.first().cloned());
+        let mut entities = vec![entity, server.entity.clone()];
         let thing = Thing { kind: &self.types.prompt, uid: Some(&uid), ancestors: &ancestors };
         Ok(Prompt {
             get: self.deed(GET_PROMPT, &thing, &mut entities)?,

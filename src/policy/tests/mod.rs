@@ -1,5 +1,6 @@
 //! A small world to decide about, and what holds in it.
 
+mod alike;
 mod decisions;
 mod generator;
 mod lists;
