@@ -80,6 +80,7 @@ fn caller() -> Caller {
         roles: vec!["employee".to_owned(), "r1".to_owned()],
         teams: vec!["support".to_owned()],
         tenant: "acme".to_owned(),
+        claims: std::collections::BTreeMap::new(),
         credential: "c".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Ballot, Error, Request};
-use crate::identity::{Caller, PrincipalKind};
+use crate::identity::{Caller, Claims, PrincipalKind};
 
 const FILE: &str = "approvals.db";
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,6 +66,9 @@ pub struct Asker {
     pub teams: Vec<String>,
     /// Tenant.
     pub tenant: String,
+    /// Claims.
+    #[serde(default, skip_serializing_if = "Claims::is_empty")]
+    pub claims: Claims,
 }
 
 impl Asker {
@@ -80,6 +83,7 @@ impl Asker {
             roles: caller.roles.clone(),
             teams: caller.teams.clone(),
             tenant: caller.tenant.clone(),
+            claims: caller.claims.clone(),
         }
     }
 
@@ -93,6 +97,7 @@ impl Asker {
             roles: self.roles.clone(),
             teams: self.teams.clone(),
             tenant: self.tenant.clone(),
+            claims: self.claims.clone(),
             credential: self.credential.clone(),
         }
     }

@@ -4,7 +4,7 @@ use super::{Done, Failure, output, serve};
 use crate::audit::Log;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::identity::{NewToken, PrincipalKind, Tokens};
+use crate::identity::{Claims, NewToken, PrincipalKind, Tokens};
 use anyhow::Context as _;
 use serde_json::json;
 use std::fs;
@@ -119,6 +119,7 @@ fn make_tokens(data_dir: &Path) -> Result<Tokens3, Failure> {
             roles: vec![role.into()],
             teams: vec![team.into()],
             tenant: "default".into(),
+            claims: Claims::new(),
             agent: agent.into(),
             agent_approved: true,
             ttl: TOKEN_TTL.parse()?,

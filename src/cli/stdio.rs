@@ -4,7 +4,7 @@ use super::serve::{Signals, failure};
 use super::{Done, Failure, runtime};
 use crate::app::App;
 use crate::config::Config;
-use crate::identity::{NewToken, PrincipalKind};
+use crate::identity::{Claim, NewToken, PrincipalKind};
 use crate::secret::Secret;
 use crate::stdio::{self, Remote};
 use crate::telemetry::{Metrics, Telemetry};
@@ -54,6 +54,9 @@ struct Principal {
     /// The tenant.
     #[arg(long, default_value = "default", requires = "user")]
     tenant: String,
+    /// A claim, as NAME=VALUE; may be given several times.
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = Claim::assignment, requires = "user")]
+    claims: Vec<(String, Claim)>,
     /// The software that speaks for the person.
     #[arg(long, value_name = "NAME", default_value = "unnamed", requires = "user")]
     agent: String,
@@ -88,6 +91,7 @@ impl Options {
                 roles: named.roles.clone(),
                 teams: named.teams.clone(),
                 tenant: named.tenant.clone(),
+                claims: named.claims.iter().cloned().collect(),
                 ttl: "1h".parse()?,
                 created_by: "cli".into(),
             })));

@@ -2,7 +2,7 @@
 
 use super::{Done, Failure, Format, Place, output};
 use crate::clock::Clock;
-use crate::identity::{NewToken, PrincipalKind, State, Tokens, Ttl};
+use crate::identity::{Claim, NewToken, PrincipalKind, State, Tokens, Ttl};
 use serde_json::json;
 
 /// The verbs of `token`.
@@ -44,6 +44,9 @@ pub(super) struct Create {
     /// A team; may be given several times.
     #[arg(long = "team", value_name = "TEAM")]
     teams: Vec<String>,
+    /// A claim, as NAME=VALUE; may be given several times. Recorded with each call.
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = Claim::assignment)]
+    claims: Vec<(String, Claim)>,
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
@@ -84,6 +87,7 @@ fn create(options: &Create) -> Done {
         roles: options.roles.clone(),
         teams: options.teams.clone(),
         tenant: options.tenant.clone(),
+        claims: options.claims.iter().cloned().collect(),
         agent: options.agent.clone(),
         agent_approved: !options.unapproved,
         ttl: options.ttl,

@@ -7,7 +7,7 @@ use super::judge::{Judgement, Ruling};
 use super::owed::{Status, Tally};
 use super::{Call, Rules};
 use crate::audit::{Body, Draft, Kind, Log, Role};
-use crate::identity::Caller;
+use crate::identity::{Caller, Claims};
 use crate::inspect::{Filtered, Finding};
 use crate::mcp::{Ask, Kind as Answerer};
 use crate::policy::{Capture, Denial, Obligations, Permit, Shadow};
@@ -28,6 +28,8 @@ const FINDINGS: usize = 64;
 pub struct Actor<'a> {
     agent: &'a str,
     approved: bool,
+    #[serde(skip_serializing_if = "Claims::is_empty")]
+    claims: &'a Claims,
     credential: &'a str,
     id: &'a str,
     kind: &'static str,
@@ -139,6 +141,7 @@ impl<'a> Actor<'a> {
         Self {
             agent: &caller.agent,
             approved: caller.agent_approved,
+            claims: &caller.claims,
             credential: &caller.credential,
             id: &caller.id,
             kind: caller.kind.entity_type(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Claims;
+
 /// Whether a person or a workload stands behind the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
@@ -38,6 +40,8 @@ pub struct Caller {
     pub teams: Vec<String>,
     /// The tenant (Cedar `Tenant` id).
     pub tenant: String,
+    /// What the credential says of its holder besides; policies see what `entities/*.yaml` map.
+    pub claims: Claims,
     /// Public id of the credential that was used.
     pub credential: String,
 }

@@ -5,6 +5,7 @@
 
 mod caller;
 mod challenge;
+mod claims;
 mod store;
 mod token;
 mod tokens;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use self::caller::{Caller, PrincipalKind, SharedCaller};
 pub use self::challenge::{Challenge, bearer};
+pub use self::claims::{Claim, Claims};
 pub use self::store::{State, TokenRecord};
 pub use self::token::PREFIX;
 pub use self::tokens::{Authenticated, NewToken, Tokens};

@@ -9,10 +9,10 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 use serde::Serialize;
 
 use super::token::Hash;
-use super::{Error, PrincipalKind};
+use super::{Claims, Error, PrincipalKind};
 
 const FILE: &str = "tokens.db";
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Where the store of a data folder is.
 pub(super) fn path(dir: &Path) -> PathBuf {
@@ -41,6 +41,11 @@ CREATE TABLE tokens (
 ) STRICT;
 PRAGMA user_version = 1;";
 
+/// Format 2 knows claims.
+const CLAIMS: &str = "
+ALTER TABLE tokens ADD COLUMN claims TEXT NOT NULL DEFAULT '{}';
+PRAGMA user_version = 2;";
+
 /// What is known about a token, but not the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenRecord {
@@ -61,6 +66,8 @@ pub struct TokenRecord {
     pub teams: Vec<String>,
     /// Tenant.
     pub tenant: String,
+    /// Claims.
+    pub claims: Claims,
     /// When it was made, in microseconds since the Unix epoch.
     pub created_us: i64,
     /// Who made it.
@@ -149,7 +156,11 @@ impl Store {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
-            0 => transaction.execute_batch(SCHEMA)?,
+            0 => {
+                transaction.execute_batch(SCHEMA)?;
+                transaction.execute_batch(CLAIMS)?;
+            }
+            1 => transaction.execute_batch(CLAIMS)?,
             FORMAT => {}
             _ => return Err(Error::Newer { found, known: FORMAT }),
         }
@@ -175,8 +186,8 @@ impl Store {
     /// All tokens, oldest first.
     pub(super) fn all(&self) -> Result<Vec<(Hash, TokenRecord)>, Error> {
         let mut query = self.connection.prepare_cached(
-            "SELECT id, hash, kind, principal, agent, agent_approved, roles, teams, tenant, created_us,
-                    created_by, expires_us, revoked_us, revoked_by
+            "SELECT id, hash, kind, principal, agent, agent_approved, roles, teams, tenant, claims,
+                    created_us, created_by, expires_us, revoked_us, revoked_by
              FROM tokens ORDER BY created_us, id",
         )?;
         let rows = query.query_map([], |row| Ok(read(row)))?;
@@ -186,8 +197,8 @@ impl Store {
     pub(super) fn insert(&self, hash: &Hash, record: &TokenRecord) -> Result<(), Error> {
         self.connection.execute(
             "INSERT INTO tokens (id, hash, kind, principal, agent, agent_approved, roles, teams, tenant,
-                                 created_us, created_by, expires_us)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                 created_us, created_by, expires_us, claims)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 record.id,
                 hash.as_slice(),
@@ -201,6 +212,7 @@ impl Store {
                 record.created_us,
                 record.created_by,
                 record.expires_us,
+                serde_json::to_string(&record.claims).map_err(|_| Error::Damaged(record.id.clone()))?,
             ],
         )?;
         Ok(())
@@ -238,6 +250,7 @@ fn read(row: &Row<'_>) -> Result<(Hash, TokenRecord), Error> {
         roles: words(row.get("roles")?)?,
         teams: words(row.get("teams")?)?,
         tenant: row.get("tenant")?,
+        claims: serde_json::from_str(&row.get::<_, String>("claims")?).map_err(|_| damaged())?,
         created_us: row.get("created_us")?,
         created_by: row.get("created_by")?,
         expires_us: row.get("expires_us")?,

@@ -13,9 +13,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::claims;
 use super::store::{Stamp, State, Store, TokenRecord};
 use super::token::{self, Hash};
-use super::{Caller, Error, PrincipalKind, Refused, SharedCaller, Ttl};
+use super::{Caller, Claims, Error, PrincipalKind, Refused, SharedCaller, Ttl};
 use crate::clock::Clock;
 
 /// How often open streams learn of a change at the latest.
@@ -49,6 +50,8 @@ pub struct NewToken {
     pub teams: Vec<String>,
     /// Tenant.
     pub tenant: String,
+    /// Claims.
+    pub claims: Claims,
     /// How long it lives.
     pub ttl: Ttl,
     /// Who makes it.
@@ -136,6 +139,7 @@ impl Tokens {
             roles: new.roles,
             teams: new.teams,
             tenant: new.tenant,
+            claims: new.claims,
             created_us,
             created_by: new.created_by,
             expires_us: created_us.saturating_add(new.ttl.as_us()),
@@ -214,6 +218,7 @@ impl Tokens {
             roles: named.roles.clone(),
             teams: named.teams.clone(),
             tenant: named.tenant.clone(),
+            claims: named.claims.clone(),
             credential: LOCAL.into(),
         };
         Ok(Authenticated { caller: Arc::new(caller), expires_us: i64::MAX, credential })
@@ -310,6 +315,7 @@ impl Entry {
             roles: record.roles.clone(),
             teams: record.teams.clone(),
             tenant: record.tenant.clone(),
+            claims: record.claims.clone(),
             credential: record.id.clone(),
         };
         Self { caller: Arc::new(caller), credential: Arc::from(record.id.as_str()), record }
@@ -328,7 +334,7 @@ impl NewToken {
             }
             names.iter().try_for_each(|text| name(field, text))?;
         }
-        Ok(())
+        claims::check(&self.claims)
     }
 }
 

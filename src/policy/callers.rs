@@ -103,8 +103,7 @@ impl Callers {
 
 impl Known {
     fn new(world: &World, caller: &Caller) -> Result<Self, Unbuildable> {
-        let principal =
-            entities::principal(&world.types, &world.hierarchy, caller).map_err(|_| Unbuildable)?;
+        let principal = entities::principal(&world.types, &world.hierarchy, caller)?;
         let agent = entities::agent(&world.types, &world.hierarchy, caller).map_err(|_| Unbuildable)?;
         let (principal_uid, agent_uid) = (principal.uid(), agent.uid());
         let standing = Standing::of(&principal);

@@ -7,9 +7,9 @@ use cedar_policy::ffi::{FormattingAnswer, format_json};
 use serde_json::{Value, json};
 
 use super::folder::Source;
+use super::load::FIXED;
 use super::load::{Makings, Policies};
 use super::problem::Problem;
-use super::schema::BASE;
 use super::store::Surroundings;
 
 /// Width of a formatted line, in characters.
@@ -68,8 +68,12 @@ impl Policies {
 
     /// The schema as files: the fixed half, and one file a server.
     pub fn schema_files(&self) -> Vec<(String, String)> {
-        let mut files = vec![("gateway.cedarschema".to_owned(), BASE.to_owned())];
+        let mut files = Vec::new();
         for (name, text) in &self.archive.schema {
+            if name == FIXED {
+                files.insert(0, (format!("{name}.cedarschema"), text.clone()));
+                continue;
+            }
             let fragment: Option<Value> = serde_json::from_str(text).ok();
             let fragment = fragment.and_then(|value| SchemaFragment::from_json_value(value).ok());
             if let Some(text) = fragment.and_then(|fragment| fragment.to_cedarschema().ok()) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use cedar_policy::{Entity, EntityAttrEvaluationError, EntityTypeName, EntityUid, RestrictedExpression};
 
 use super::actions::{Types, uid};
+use super::circumstances::Unbuildable;
 use super::hierarchy::{Hierarchy, Parents, with_ancestors};
 use super::model::{PromptModel, ServerModel, ToolModel};
 use crate::identity::{Caller, PrincipalKind};
@@ -17,9 +18,9 @@ fn text(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
 }
 
-fn entity<const N: usize>(
+fn entity<'n>(
     uid: EntityUid,
-    attributes: [(&str, RestrictedExpression); N],
+    attributes: impl IntoIterator<Item = (&'n str, RestrictedExpression)>,
     parents: impl IntoIterator<Item = EntityUid>,
 ) -> Built {
     let attributes: HashMap<String, RestrictedExpression> =
@@ -31,17 +32,27 @@ fn uids<'a>(kind: &EntityTypeName, names: impl IntoIterator<Item = &'a str>) -> 
     names.into_iter().map(|name| uid(kind, name)).collect()
 }
 
-/// The principal that a caller is.
-pub(super) fn principal(types: &Types, hierarchy: &Hierarchy, caller: &Caller) -> Built {
+/// The principal that a caller is. With a claim of the wrong type it is not known who that is.
+pub(super) fn principal(
+    types: &Types,
+    hierarchy: &Hierarchy,
+    caller: &Caller,
+) -> Result<Entity, Unbuildable> {
     let kind = match caller.kind {
         PrincipalKind::User => &types.user,
         PrincipalKind::ServiceAccount => &types.service_account,
     };
     let tenant = uid(&types.tenant, &caller.tenant);
-    let mut parents = uids(&types.role, with_ancestors(&caller.roles, &hierarchy.roles));
-    parents.extend(uids(&types.team, caller.teams.iter().map(String::as_str)));
+    let mapping = &hierarchy.claims;
+    let mistyped = |_| Unbuildable;
+    let roles = caller.roles.iter().chain(mapping.roles(&caller.claims).map_err(mistyped)?);
+    let mut parents = uids(&types.role, with_ancestors(roles, &hierarchy.roles));
+    let teams = caller.teams.iter().chain(mapping.teams(&caller.claims).map_err(mistyped)?);
+    parents.extend(uids(&types.team, teams.map(String::as_str)));
     parents.push(tenant.clone());
-    entity(uid(kind, &caller.id), [("tenant", RestrictedExpression::new_entity_uid(tenant))], parents)
+    let mut attributes = mapping.attributes(&caller.claims).map_err(mistyped)?;
+    attributes.push(("tenant", RestrictedExpression::new_entity_uid(tenant)));
+    entity(uid(kind, &caller.id), attributes, parents).map_err(|_| Unbuildable)
 }
 
 /// The software that a caller uses.

@@ -1,10 +1,11 @@
-//! Which role, group or tool is inside which, from `entities/*.yaml`.
+//! Which role, group or tool is inside which, and what claims mean, from `entities/*.yaml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
 
+use super::claims::Mapping;
 use super::folder;
 use super::problem::Problem;
 
@@ -21,6 +22,7 @@ struct File {
     server_groups: Parents,
     agents: Parents,
     agent_groups: Parents,
+    claims: Mapping,
 }
 
 /// All entities files together, closed: each name leads to all that it is in, however far up.
@@ -38,6 +40,8 @@ pub(super) struct Hierarchy {
     pub(super) agents: Parents,
     /// `AgentGroup` in `AgentGroup`.
     pub(super) agent_groups: Parents,
+    /// What claims mean.
+    pub(super) claims: Mapping,
     /// The files, for the digest: name and text.
     pub(super) files: Vec<(String, String)>,
 }
@@ -56,7 +60,10 @@ impl Hierarchy {
         let mut problems = Vec::new();
         for source in sources {
             match serde_saphyr::from_str::<File>(&source.text) {
-                Ok(file) => all.add(file),
+                Ok(mut file) => {
+                    problems.extend(all.claims.add(std::mem::take(&mut file.claims), &source.path));
+                    all.add(file);
+                }
                 Err(error) => problems.push(unreadable(&source, &error)),
             }
             all.files.push((source.name, source.text));
@@ -106,7 +113,7 @@ pub(super) fn with_ancestors<'a>(
 
 fn unreadable(source: &folder::Source, error: &serde_saphyr::Error) -> Problem {
     let mut problem = Problem::with_file(&source.path, "this entities file does not have the expected form")
-        .help("its keys are roles, tools, tool_groups, server_groups, agents, agent_groups; each maps a name to a list of names");
+        .help("its keys are roles, tools, tool_groups, server_groups, agents, agent_groups, each of which maps a name to a list of names, and claims (roles, teams, attributes)");
     if let Some(place) = error.location() {
         problem.line = usize::try_from(place.line()).unwrap_or(0);
         problem.column = usize::try_from(place.column()).unwrap_or(0);

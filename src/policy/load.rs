@@ -76,7 +76,7 @@ impl Policies {
         let internal =
             |error: &dyn std::fmt::Display| vec![Problem::with_file("policies", error.to_string())];
         let types = Types::new().map_err(|error| internal(&error))?;
-        let schemas = Schemas::new(servers)?;
+        let schemas = Schemas::new(servers, &hierarchy.claims)?;
         let rules = rules(&sources, &schemas.policies, servers, able)?;
         let archive = archive(&sources, &schemas, &hierarchy, (servers, &zone));
         let digests = Arc::new(archive.digests());
@@ -174,6 +174,9 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, Vec<Problem>> {
     })
 }
 
+/// Under which name the fixed half of the schema is kept.
+pub(super) const FIXED: &str = "gateway";
+
 fn archive(
     sources: &[Source],
     schemas: &Schemas,
@@ -185,7 +188,7 @@ fn archive(
         .iter()
         .map(|(server, fragment)| (format!("servers/{server}"), fragment.to_string()))
         .collect();
-    schema.push(("gateway".to_owned(), super::schema::BASE.to_owned()));
+    schema.push((FIXED.to_owned(), schemas.base.clone()));
     let mut entities = hierarchy.files.clone();
     entities.push((MODELS.to_owned(), serde_json::to_string(servers).unwrap_or_default()));
     entities.push((ZONE.to_owned(), zone.iana_name().unwrap_or("UTC").to_owned()));

@@ -19,6 +19,7 @@ mod callers;
 mod case;
 mod changes;
 mod circumstances;
+mod claims;
 mod config;
 mod decide;
 mod desk;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::question::Circumstances;
 use super::stamp::DenialKind;
-use crate::identity::{Caller, PrincipalKind};
+use crate::identity::{Caller, Claims, PrincipalKind};
 
 /// One recorded decision about a call.
 #[derive(Debug, Clone)]
@@ -139,6 +139,8 @@ struct Finding {
 struct Actor {
     agent: String,
     approved: bool,
+    #[serde(default)]
+    claims: Claims,
     credential: String,
     id: String,
     kind: String,
@@ -230,6 +232,7 @@ fn caller(actor: Actor) -> Option<Caller> {
         roles: actor.roles,
         teams: actor.teams,
         tenant: actor.tenant,
+        claims: actor.claims,
         credential: actor.credential,
     })
 }

@@ -6,14 +6,18 @@ use cedar_policy::{Schema, SchemaFragment};
 use serde_json::{Map, Value, json};
 
 use super::actions::{CALL_TOOL, group_of};
+use super::claims::Mapping;
 use super::generate::{Generated, generate};
 use super::model::{ServerModel, ToolModel};
 use super::problem::Problem;
 
 /// The fixed half.
-pub(super) const BASE: &str = include_str!("../../schemas/gateway.cedarschema");
+const BASE: &str = include_str!("../../schemas/gateway.cedarschema");
 /// Where problems with it are reported.
 const BASE_NAME: &str = "schemas/gateway.cedarschema";
+
+/// The attribute of `User` and `ServiceAccount` behind which those that claims give them stand.
+const PRINCIPAL: &str = "  tenant: Tenant,\n";
 
 /// Attributes that cost time to build. Policies are validated with them required; a request is checked with
 /// them optional, because it carries them only if a policy of its slice looks at them. Should that ever be
@@ -34,6 +38,8 @@ pub(super) struct Schemas {
     pub(super) policies: Schema,
     /// What requests are checked against.
     pub(super) requests: Schema,
+    /// The fixed half, with the attributes that claims give to principals.
+    pub(super) base: String,
     /// The generated half of each server, in Cedar's JSON format.
     pub(super) generated: Vec<(String, Value)>,
     /// What became of each usable tool's input schema.
@@ -51,7 +57,7 @@ pub(super) struct TypedTool {
 }
 
 impl Schemas {
-    pub(super) fn new(servers: &[ServerModel]) -> Result<Self, Vec<Problem>> {
+    pub(super) fn new(servers: &[ServerModel], claims: &Mapping) -> Result<Self, Vec<Problem>> {
         let mut names = HashSet::new();
         let mut warnings = Vec::new();
         let mut tools = Vec::new();
@@ -78,10 +84,12 @@ impl Schemas {
             let own = tools.get(from..).unwrap_or_default();
             generated.push((server.id.clone(), fragment(&server.id, own)));
         }
-        let relaxed = BUILT_ON_DEMAND.iter().fold(BASE.to_owned(), |text, (from, to)| text.replace(from, to));
+        let base = BASE.replace(PRINCIPAL, &format!("{PRINCIPAL}{}", claims.members()));
+        let relaxed = BUILT_ON_DEMAND.iter().fold(base.clone(), |text, (from, to)| text.replace(from, to));
         Ok(Self {
-            policies: joined(BASE, &generated)?,
+            policies: joined(&base, &generated)?,
             requests: joined(&relaxed, &generated)?,
+            base,
             generated,
             tools,
             warnings,
@@ -90,7 +98,7 @@ impl Schemas {
 
     /// The whole schema in Cedar's own syntax.
     pub(super) fn text(&self) -> String {
-        let mut text = BASE.to_owned();
+        let mut text = self.base.clone();
         for (server, fragment) in &self.generated {
             let written = SchemaFragment::from_json_value(fragment.clone())
                 .ok()
@@ -165,13 +173,19 @@ fn joined(base: &str, generated: &[(String, Value)]) -> Result<Schema, Vec<Probl
 
 #[cfg(test)]
 mod tests {
-    use super::{BASE, BUILT_ON_DEMAND, joined};
+    use super::{BASE, BUILT_ON_DEMAND, PRINCIPAL, joined};
 
     #[test]
     fn every_attribute_that_is_built_on_demand_stands_in_the_base_once() {
         for (required, _) in BUILT_ON_DEMAND {
             assert_eq!(BASE.matches(required).count(), 1, "{required}");
         }
+        let people = [
+            "entity User in [Role, Team, Tenant] = {\n",
+            "entity ServiceAccount in [Role, Team, Tenant] = {\n",
+        ];
+        assert_eq!(BASE.matches(PRINCIPAL).count(), people.len());
+        assert!(people.iter().all(|begins| BASE.contains(&format!("{begins}{PRINCIPAL}"))));
         joined(BASE, &[]).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use super::decide::{Verdict, evaluate};
 use super::load::Policies;
 use super::question::{Asked, Circumstances, Question};
 use super::stamp::DenialKind;
-use crate::identity::{Caller, PrincipalKind};
+use crate::identity::{Caller, Claims, PrincipalKind};
 
 const PERMIT_ALL: &str = "permit (principal, action, resource);";
 const FORBID_ALL: &str = "forbid (principal, action, resource);";
@@ -88,6 +88,7 @@ fn strangers(policies: &Policies) -> Result<(), Failure> {
         roles: Vec::new(),
         teams: Vec::new(),
         tenant: NOBODY.to_owned(),
+        claims: Claims::new(),
         credential: NOBODY.to_owned(),
     };
     let circumstances = Circumstances {

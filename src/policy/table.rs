@@ -12,7 +12,7 @@ use super::model::{PromptModel, ServerModel, ToolModel};
 use super::question::{AdminAction, Asked, Circumstances, Item, Level, Question, Reading};
 use super::settle::Shadow;
 use super::stamp::{Denial, Permit};
-use crate::identity::{Caller, PrincipalKind};
+use crate::identity::{Caller, Claims, PrincipalKind};
 
 /// The call that rows are about.
 const CALL: Uuid = Uuid::from_u128(7);
@@ -131,6 +131,9 @@ pub struct Person {
     pub agent: Option<String>,
     /// Whether somebody vouched for that software.
     pub approved: bool,
+    /// Claims.
+    #[serde(skip_serializing_if = "Claims::is_empty")]
+    pub claims: Claims,
 }
 
 /// One expectation.
@@ -295,6 +298,7 @@ impl Person {
             roles: self.roles.clone(),
             teams: self.teams.clone(),
             tenant: self.tenant.clone().unwrap_or_else(|| "acme".to_owned()),
+            claims: self.claims.clone(),
             credential: name.to_owned(),
         })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sealgate::clock::Clock;
-use sealgate::identity::{Error, NewToken, PrincipalKind, Refused, State, Tokens};
+use sealgate::identity::{Claims, Error, NewToken, PrincipalKind, Refused, State, Tokens};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +19,7 @@ fn new_token(id: &str) -> NewToken {
         roles: vec!["employee".into()],
         teams: vec!["sales".into(), "emea".into()],
         tenant: "default".into(),
+        claims: Claims::new(),
         ttl: "1h".parse().unwrap(),
         created_by: "root".into(),
     }
@@ -196,9 +197,23 @@ fn a_file_of_a_newer_version_is_left_alone() {
     let fixture = fixture();
     drop(fixture.tokens);
     let connection = rusqlite::Connection::open(fixture.folder.path().join("tokens.db")).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     let refused = Tokens::open(fixture.folder.path(), fixture.clock).unwrap_err();
-    assert!(matches!(refused, Error::Newer { found: 2, known: 1 }));
+    assert!(matches!(refused, Error::Newer { found: 3, known: 2 }));
+}
+
+#[test]
+fn tokens_of_the_format_before_claims_are_still_good() {
+    let fixture = fixture();
+    let (token, record) = fixture.tokens.create(new_token("alice")).unwrap();
+    let folder = fixture.folder;
+    drop(fixture.tokens);
+    let connection = rusqlite::Connection::open(folder.path().join("tokens.db")).unwrap();
+    connection.execute_batch("ALTER TABLE tokens DROP COLUMN claims; PRAGMA user_version = 1").unwrap();
+    drop(connection);
+    let tokens = Tokens::open(folder.path(), fixture.clock).unwrap();
+    assert_eq!(tokens.list().unwrap(), [record]);
+    assert!(tokens.authenticate(&token).is_ok());
 }
 
 #[test]

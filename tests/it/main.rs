@@ -25,6 +25,7 @@ mod audit_proofs;
 mod audit_tamper;
 mod bad_input;
 mod changes;
+mod claims;
 mod config_load;
 mod config_watch;
 mod conformance;

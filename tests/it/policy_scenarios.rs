@@ -154,6 +154,7 @@ fn caller(name: &str, person: &Person) -> Caller {
         roles: person.roles.clone(),
         teams: person.teams.clone(),
         tenant: person.tenant.clone().unwrap_or_else(|| "acme".to_owned()),
+        claims: std::collections::BTreeMap::new(),
         credential: name.to_owned(),
     }
 }

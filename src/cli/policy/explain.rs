@@ -3,6 +3,7 @@
 use super::place::Against;
 use super::{Done, Failure, Format, failure, output};
 use crate::audit::{Payloads, Reader};
+use crate::identity::Claim;
 use crate::policy::{
     Asked, Decision, Explanation, Person, PolicyFiles, Question, Recorded, Row, Store, Surroundings,
 };
@@ -38,6 +39,9 @@ pub(in crate::cli) struct Options {
     /// A team; may be given several times.
     #[arg(long = "team", value_name = "TEAM")]
     teams: Vec<String>,
+    /// A claim, as NAME=VALUE; may be given several times.
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = Claim::assignment)]
+    claims: Vec<(String, Claim)>,
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
@@ -75,6 +79,7 @@ fn hypothetical(options: &Options, tool: &str) -> Result<Explanation, Failure> {
         tenant: Some(options.tenant.clone()),
         agent: Some(options.agent.clone()),
         approved: !options.unapproved,
+        claims: options.claims.iter().cloned().collect(),
         ..Person::default()
     };
     let now = crate::clock::Clock::system().now_us();

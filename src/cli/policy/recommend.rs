@@ -93,6 +93,7 @@ fn note(seen: &mut BTreeMap<Deed, Callers>, recorded: &Recorded) {
         tenant: Some(caller.tenant.clone()),
         agent: Some(caller.agent.clone()),
         approved: caller.agent_approved,
+        claims: caller.claims.clone(),
     };
     let roles = caller.roles.iter().cloned().collect();
     seen.entry(deed).or_default().insert((kind, caller.id.clone()), (roles, person));

@@ -20,7 +20,7 @@ use super::{
     Abilities, Asked, Circumstances, Denial, Level, Permit, Policies, Problem, PromptModel, Question,
     Reading, RedactMode, ServerModel, ToolModel,
 };
-use crate::identity::{Caller, PrincipalKind};
+use crate::identity::{Caller, Claims, PrincipalKind};
 
 /// The id of every call in these tests.
 const CALL: Uuid = Uuid::from_u128(7);
@@ -85,6 +85,7 @@ fn caller(roles: &[&str]) -> Caller {
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         teams: vec!["support".to_owned()],
         tenant: "acme".to_owned(),
+        claims: Claims::new(),
         credential: format!("erin {roles:?}"),
     }
 }
