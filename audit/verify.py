@@ -33,7 +33,7 @@ KINDS = {
     "audit.query": 30, "audit.export": 31, "payload.read": 32, "erase": 33,
     "hold.set": 34, "hold.release": 35, "anchor.ok": 36, "anchor.fail": 37, "admin.request": 38, "audit.failure": 40,
     "audit.recovered": 41, "auth.failed": 50, "request.refused": 51, "approval.granted": 60,
-    "approval.rejected": 61, "notify.sent": 62, "notify.failed": 63,
+    "approval.rejected": 61, "notify.sent": 62, "notify.failed": 63, "approval.waited": 64,
 }
 SCHEMA = {
     "entry": "CREATE TABLE entry (seq INTEGER PRIMARY KEY, t INTEGER NOT NULL, kind INTEGER NOT NULL, call BLOB, "

@@ -15,8 +15,9 @@ use governor::clock::{Clock as _, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, StatusCode};
+use http::request::Parts as Head;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -45,28 +46,15 @@ pub(super) async fn of_operators(State(api): State<Arc<Api>>, request: Request, 
     pass(&api, request, next, Kind::AdminRequest).await
 }
 
-async fn pass(api: &Arc<Api>, mut request: Request, next: Next, kind: Kind) -> Response {
-    let source = request.extensions().get::<PeerAddress>().map(|peer| peer.0.ip());
-    let target = Target {
-        method: method(request.method()),
-        path: request
-            .extensions()
-            .get::<MatchedPath>()
-            .map(|path| path.as_str().to_owned())
-            .unwrap_or_default(),
-        source,
-        kind,
+async fn pass(api: &Arc<Api>, request: Request, next: Next, kind: Kind) -> Response {
+    let (mut head, body) = request.into_parts();
+    let token = bearer(&head.headers);
+    let visit = match enter(api, &head, token, kind) {
+        Ok(visit) => visit,
+        Err(problem) => return sealed(problem.response(None)),
     };
-    let visit = match admit(api, &request, target) {
-        Ok(visit) => Arc::new(visit),
-        Err((problem, why)) => {
-            if let Some(why) = why {
-                api.fold.note(&api.gateway, source, why);
-            }
-            return sealed(problem.response(None));
-        }
-    };
-    request.extensions_mut().insert(visit.clone());
+    head.extensions.insert(visit.clone());
+    let request = Request::from_parts(head, body);
     let mut response = next.run(request).await;
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response.extensions_mut().insert(Problem::Method);
@@ -78,15 +66,42 @@ async fn pass(api: &Arc<Api>, mut request: Request, next: Next, kind: Kind) -> R
             response.headers_mut().insert(http::header::ALLOW, allow.clone());
         }
     }
-    // The credential may have been taken back meanwhile.
-    if !api.tokens.still_valid(&visit.who) {
-        let refused = Refused::Revoked { credential: visit.who.credential.clone() };
-        response = unauthenticated(&refused).response(Some(visit.id));
+    if let Err(problem) = still_in(api, &visit) {
+        response = problem.response(Some(visit.id));
     }
     match visit.end(response.status().as_u16()).await {
         Ok(()) => sealed(response),
         Err(problem) => sealed(problem.response(Some(visit.id))),
     }
+}
+
+/// The checks that every request passes, with the token that it shows. Whoever is turned away is counted.
+pub(super) fn enter(
+    api: &Api,
+    head: &Head,
+    token: Result<&str, Refused>,
+    kind: Kind,
+) -> Result<Arc<Visit>, Problem> {
+    let source = head.extensions.get::<PeerAddress>().map(|peer| peer.0.ip());
+    let path = head.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let target = Target { method: method(&head.method), path: path.unwrap_or_default(), source, kind };
+    match admit(api, head, token, target) {
+        Ok(visit) => Ok(Arc::new(visit)),
+        Err((problem, why)) => {
+            if let Some(why) = why {
+                api.fold.note(&api.gateway, source, why);
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// The credential may have been taken back meanwhile.
+pub(super) fn still_in(api: &Api, visit: &Visit) -> Result<(), Problem> {
+    if api.tokens.still_valid(&visit.who) {
+        return Ok(());
+    }
+    Err(unauthenticated(&Refused::Revoked { credential: visit.who.credential.clone() }))
 }
 
 /// Only names that HTTP defines go into a record.
@@ -97,12 +112,12 @@ fn method(method: &http::Method) -> &'static str {
 
 type Turned = (Problem, Option<Unheard>);
 
-fn admit(api: &Api, request: &Request, target: Target) -> Result<Visit, Turned> {
-    api.origins.check(request.headers(), request.uri()).map_err(|rejection| {
+fn admit(api: &Api, head: &Head, token: Result<&str, Refused>, target: Target) -> Result<Visit, Turned> {
+    api.origins.check(&head.headers, &head.uri).map_err(|rejection| {
         let problem = if rejection == Rejection::Host { Problem::Host } else { Problem::Origin };
         (problem, Some(Unheard::BadOrigin))
     })?;
-    let who = authenticate(api, request.headers())?;
+    let who = authenticate(api, token)?;
     let caller = &who.caller;
     let key = format!("{}:{}:{}", caller.kind.entity_type(), caller.tenant, caller.id);
     let taken = api.rates.check_key(&key).map_err(|no| no.wait_time_from(MonotonicClock.now()));
@@ -113,8 +128,8 @@ fn admit(api: &Api, request: &Request, target: Target) -> Result<Visit, Turned> 
     Ok(Visit::new(api.gateway.clone(), who, target))
 }
 
-fn authenticate(api: &Api, headers: &HeaderMap) -> Result<crate::identity::Authenticated, Turned> {
-    let known = bearer(headers).and_then(|token| api.tokens.authenticate(token));
+fn authenticate(api: &Api, token: Result<&str, Refused>) -> Result<crate::identity::Authenticated, Turned> {
+    let known = token.and_then(|token| api.tokens.authenticate(token));
     known.map_err(|refused| {
         api.gateway.metrics().auth_failed(refused.reason());
         let why = match refused {
@@ -131,7 +146,7 @@ fn unauthenticated(refused: &Refused) -> Problem {
 }
 
 /// Answers are for their reader alone.
-fn sealed(mut response: Response) -> Response {
+pub(super) fn sealed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

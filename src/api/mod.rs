@@ -9,6 +9,7 @@ mod audit;
 mod door;
 mod input;
 mod openapi;
+mod page;
 mod problem;
 mod visit;
 
@@ -51,6 +52,8 @@ pub struct Parts {
     pub folder: PathBuf,
     /// Calls that wait for a person.
     pub approvals: Arc<Approvals>,
+    /// Whether people approve them on a page of the administrative listener.
+    pub page: bool,
     /// How the gateway is.
     pub status: Arc<Status>,
     /// Bounds.
@@ -74,6 +77,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Api {
     approvals: Arc<Approvals>,
+    page: bool,
     status: Arc<Status>,
     gateway: Arc<Gateway>,
     tokens: Arc<Tokens>,
@@ -93,7 +97,7 @@ impl Api {
     /// # Errors
     /// The log cannot be searched.
     pub fn new(parts: Parts) -> Result<Self, crate::search::Error> {
-        let Parts { gateway, tokens, origins, fold, folder, approvals, status, limits } = parts;
+        let Parts { gateway, tokens, origins, fold, folder, approvals, page, status, limits } = parts;
         audit::tidy(&folder);
         Ok(Self {
             searcher: Searcher::open(&folder, gateway.clock().clone())?,
@@ -101,6 +105,7 @@ impl Api {
             readers: Arc::new(Semaphore::new(READERS)),
             erasures: audit::Pending::of(&folder),
             approvals,
+            page,
             status,
             gateway,
             tokens,
@@ -135,8 +140,9 @@ pub fn operators(api: Arc<Api>) -> Router {
         .with_state(api.status.clone());
     let guarded = admin::routes()
         .route_layer(axum::middleware::from_fn_with_state(api.clone(), door::of_operators))
-        .with_state(api);
-    open.route("/admin/v1/openapi.json", get(admin::openapi)).merge(guarded)
+        .with_state(api.clone());
+    let pages = if api.page { page::routes().with_state(api) } else { Router::new() };
+    open.route("/admin/v1/openapi.json", get(admin::openapi)).merge(guarded).merge(pages)
 }
 
 /// All routes of the auditors' listener.

@@ -27,7 +27,7 @@ use crate::audit::anchor::{self, Anchors};
 use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
-use crate::gateway::{Duties, Fold, Gateway, Seals};
+use crate::gateway::{Asking, Duties, Fold, Gateway, Seals};
 use crate::http::{Connection, Credential, Edge, Limits, Origins, Parts, Way, routes};
 use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
@@ -197,7 +197,9 @@ impl App {
         courier.run(waiting, &tracker, closing.clone());
         tracker.spawn(votes::run(approvals.clone(), log.clone(), stop.clone()));
         tracker.spawn(anchors.run(log.clone(), clock.clone(), closing.clone()));
-        let duties = Duties::new(approvals.clone(), notices);
+        // A page that nobody serves is no place to send anybody.
+        let asking = bound.as_ref().and_then(|_| asking(&config));
+        let duties = Duties::new(approvals.clone(), notices, asking);
         let (handles, news) = ((cursors, seals), (metrics.clone(), registry.notices()));
         let gateway = Arc::new(Gateway::new(rules, (log.clone(), clock), handles, news, duties));
         registry.run(gateway.clone(), certificates, stop.clone());
@@ -290,13 +292,19 @@ async fn anchors(config: &Config, origin: &str) -> Result<Anchors, StartError> {
     Ok(anchors)
 }
 
-/// Which hosts and origins are ours, on every listener.
-fn origins(config: &Config) -> Origins {
-    let public = config.public_url.as_ref();
+/// Which hosts and origins are ours, on every listener; `more` has its own on top.
+fn origins(config: &Config, more: Option<&url::Url>) -> Origins {
+    let public = || config.public_url.iter().chain(more);
     let hosts = config.allowed_hosts.iter().cloned();
-    let hosts = hosts.chain(public.and_then(|url| url.host_str()).map(str::to_owned));
+    let hosts = hosts.chain(public().filter_map(|url| url.host_str()).map(str::to_owned));
     let origins = config.allowed_origins.iter().cloned();
-    Origins::new(hosts, origins.chain(public.map(|url| url.origin().ascii_serialization())))
+    Origins::new(hosts, origins.chain(public().map(|url| url.origin().ascii_serialization())))
+}
+
+/// How agents are asked to take calls to those who may approve them.
+fn asking(config: &Config) -> Option<Asking> {
+    let url = config.approval.url.as_ref()?.as_str().trim_end_matches('/').to_owned();
+    Some(Asking { url, wait: config.approval.wait })
 }
 
 fn api_of(
@@ -308,10 +316,11 @@ fn api_of(
     Ok(api::Api::new(api::Parts {
         gateway,
         tokens,
-        origins: origins(config),
+        origins: origins(config, config.approval.url.as_ref()),
         fold,
         folder: config.data_dir.clone(),
         approvals,
+        page: config.approval.url.is_some(),
         status,
         limits: api::Limits {
             operator_tenant: bounds.operator_tenant.clone(),
@@ -334,7 +343,7 @@ fn edge(
     Edge::new(Parts {
         gateway,
         tokens,
-        origins: origins(config),
+        origins: origins(config, None),
         limits: Limits {
             request_bytes: limits.request_bytes,
             depth: limits.depth,

@@ -27,19 +27,34 @@ struct Said<'a> {
 
 /// Records votes until told to stop.
 pub(super) async fn run(approvals: Arc<Approvals>, log: Log, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(POLL)).await.is_some() {
+    while stop.run_until_cancelled(pause(&approvals)).await.is_some() {
         let store = approvals.clone();
         let found = tokio::task::spawn_blocking(move || store.unrecorded()).await;
         let Ok(Ok(found)) = found else {
             tracing::error!("the approvals cannot be read: calls that need one are refused");
+            // Those who wait find out for themselves, and are refused.
+            approvals.tell();
             continue;
         };
+        let any = !found.is_empty();
         for (held, vote) in found {
             if log.append(record(&held, &vote)).await.is_ok() {
                 let store = approvals.clone();
                 let _ = tokio::task::spawn_blocking(move || store.recorded(&vote)).await;
             }
         }
+        // After the record: what an approval lets through comes behind it in the log.
+        if any {
+            approvals.tell();
+        }
+    }
+}
+
+/// Until there may be votes: somebody voted here, or could have in another process.
+async fn pause(approvals: &Approvals) {
+    tokio::select! {
+        () = approvals.voted() => {}
+        () = tokio::time::sleep(POLL) => {}
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::hmac;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use self::store::Store;
@@ -111,6 +112,10 @@ pub struct Approvals {
     store: Mutex<Store>,
     key: hmac::Key,
     clock: Clock,
+    /// Woken by a vote of this process.
+    voted: Notify,
+    /// Counts the times at which those who wait should look again.
+    told: watch::Sender<u64>,
 }
 
 impl Approvals {
@@ -120,7 +125,8 @@ impl Approvals {
     /// The file cannot be used.
     pub fn open(folder: &Path, key: &[u8], clock: Clock) -> Result<Self, Error> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-        Ok(Self { store: Mutex::new(Store::open(folder)?), key, clock })
+        let (voted, told) = (Notify::new(), watch::Sender::new(0));
+        Ok(Self { store: Mutex::new(Store::open(folder)?), key, clock, voted, told })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Store) -> Result<T, Error>) -> Result<T, Error> {
@@ -184,7 +190,7 @@ impl Approvals {
     /// It is not theirs to say, or too late.
     pub fn vote(&self, reference: &str, approver: &Caller, vote: Ballot<'_>) -> Result<Held, Error> {
         let now = self.clock.now_us();
-        self.with(|store| {
+        let voted = self.with(|store| {
             let held = store.by_reference(reference, now)?;
             held.may_be_decided_by(approver)?;
             if vote.covers.is_empty() {
@@ -193,7 +199,24 @@ impl Approvals {
             }
             store.vote(&held, approver, &vote, now)?;
             store.by_reference(reference, now)
-        })
+        })?;
+        self.voted.notify_one();
+        Ok(voted)
+    }
+
+    /// Waits for a vote of this process. Those of others are found by looking.
+    pub async fn voted(&self) {
+        self.voted.notified().await;
+    }
+
+    /// Wakes those who wait for a decision: there are new votes, or the store cannot be read.
+    pub fn tell(&self) {
+        self.told.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Tells of each time at which a call that waits should look again.
+    pub fn told(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
     }
 
     /// Votes that the log does not know yet.

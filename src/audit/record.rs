@@ -114,6 +114,8 @@ kinds! {
     ApprovalGranted = "approval.granted", 60;
     /// Somebody rejected one.
     ApprovalRejected = "approval.rejected", 61;
+    /// A call stopped waiting for its approval, and why.
+    ApprovalWaited = "approval.waited", 64;
     /// Somebody was told of a call, as a policy wants.
     NotifySent = "notify.sent", 62;
     /// They could not be told.

@@ -58,7 +58,7 @@ impl<'a> Checker<'a> {
         self.sources.folder(self.root.locate(path).1).join(named)
     }
 
-    fn in_range(&mut self, path: &[&str], value: impl Into<i128>, least: i128, most: i128) {
+    pub(super) fn in_range(&mut self, path: &[&str], value: impl Into<i128>, least: i128, most: i128) {
         let name = path.last().copied().unwrap_or_default();
         if !(least..=most).contains(&value.into()) {
             let message = format!("`{name}` is out of range");
@@ -329,7 +329,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn web_url(&mut self, path: &[&str], text: &str) -> Option<Url> {
+    pub(super) fn web_url(&mut self, path: &[&str], text: &str) -> Option<Url> {
         self.plain_url(path, text, (["http", "https"], "an http or https URL", "https://host/mcp"))
     }
 

@@ -166,6 +166,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
     let tls = checker.listener_tls(&["tls"], file.tls.as_ref());
     let admin_tls = checker.listener_tls(&["admin", "tls"], file.admin.tls.as_ref());
     let audit_api = resolve_audit_api(&file.audit_api, checker);
+    let approval = super::approval::resolve(&file.approval, checker);
     let public_url = checker.public_url(file.public_url.as_deref());
     let mut mcp_servers = IndexMap::new();
     for (id, entry) in std::mem::take(&mut file.mcp_servers) {
@@ -191,6 +192,7 @@ fn resolve(mut file: File, checker: &mut Checker<'_>, gathered: &Gathered, env: 
         tls,
         admin: Admin { listen: admin?, tls: admin_tls },
         audit_api: audit_api?,
+        approval: approval?,
         public_url,
         data_dir: below(folder, &file.data_dir),
         allowed_origins: file.allowed_origins,

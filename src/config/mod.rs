@@ -5,6 +5,7 @@
 //! `docs/configuration.md` is the reference.
 
 mod access;
+mod approval;
 mod check;
 mod decode;
 mod env;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use url::Url;
 
+pub use self::approval::Approval;
 pub use self::env::Env;
 pub use self::problem::Problem;
 pub use self::schema::json_schema;
@@ -49,6 +51,8 @@ pub struct Config {
     pub admin: Admin,
     /// The listener for auditors.
     pub audit_api: AuditApi,
+    /// Where people approve calls, and how long a call waits for them.
+    pub approval: Approval,
     /// The gateway's URL as agents see it.
     pub public_url: Option<Url>,
     /// Folder of the log and the tokens.

@@ -20,6 +20,7 @@ impl Config {
             ("tls", self.tls.is_some() != next.tls.is_some()),
             ("admin.tls", self.admin.tls.is_some() != next.admin.tls.is_some()),
             ("auditApi.tls", self.audit_api.tls.is_some() != next.audit_api.tls.is_some()),
+            ("approval", self.approval != next.approval),
             ("publicUrl", self.public_url != next.public_url),
             ("dataDir", self.data_dir != next.data_dir),
             ("allowedOrigins", self.allowed_origins != next.allowed_origins),

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::approval::ApprovalEntry;
 use super::server::ServerEntry;
 use super::tls::ListenerTls;
 use crate::telemetry;
@@ -25,6 +26,8 @@ pub(super) struct File {
     pub(super) admin: AdminEntry,
     /// The listener for auditors: `/audit/v1`.
     pub(super) audit_api: AuditApiEntry,
+    /// Calls that wait for a person's approval.
+    pub(super) approval: ApprovalEntry,
     /// The gateway's URL as agents see it, when a proxy stands in front.
     pub(super) public_url: Option<String>,
     /// Folder of the log and the tokens, relative to this file.
@@ -65,6 +68,7 @@ impl Default for File {
             tls: None,
             admin: AdminEntry::default(),
             audit_api: AuditApiEntry::default(),
+            approval: ApprovalEntry::default(),
             public_url: None,
             data_dir: "./data".into(),
             allowed_origins: Vec::new(),

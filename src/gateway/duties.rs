@@ -2,10 +2,12 @@
 //! call is refused.
 
 use super::facts::{self, Past, Sessions};
+use super::hold::{self, Asking, Places};
 use super::judge::{Judgement, Passed, Ruling};
 use super::rates::Rates;
+use super::state::Resume;
 use super::{Call, Refusal, Rules};
-use crate::approval::{Approvals, Fingerprint, Request, Standing};
+use crate::approval::{Approvals, Fingerprint, Request, Standing, State};
 use crate::identity::{Caller, SharedCaller};
 use crate::inspect::Finding;
 use crate::mcp::Object;
@@ -73,12 +75,26 @@ pub struct Duties {
     notices: mpsc::Sender<Notice>,
     rates: Rates,
     sessions: Sessions,
+    asking: Option<Asking>,
+    places: Places,
 }
 
 impl Duties {
     /// `notices` goes to whoever delivers them; a full queue refuses calls whose policy wants somebody told.
-    pub fn new(approvals: Arc<Approvals>, notices: mpsc::Sender<Notice>) -> Self {
-        Self { approvals, notices, rates: Rates::default(), sessions: Sessions::default() }
+    /// Without `asking` a call that needs an approval is refused, and its agent not asked.
+    pub fn new(approvals: Arc<Approvals>, notices: mpsc::Sender<Notice>, asking: Option<Asking>) -> Self {
+        let (rates, sessions, places) = (Rates::default(), Sessions::default(), Places::default());
+        Self { approvals, notices, rates, sessions, asking, places }
+    }
+
+    /// How agents are asked to take a call to somebody who may approve it, if they are.
+    pub(super) fn asking(&self) -> Option<&Asking> {
+        self.asking.as_ref()
+    }
+
+    /// The places of calls that wait for an approval.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     /// The approvals.
@@ -115,14 +131,25 @@ impl Duties {
         self.sessions.read(key, labels, now_us);
     }
 
-    /// Meets the obligations of a judgement, or turns it into a refusal.
-    pub(super) async fn meet(&self, rules: &Arc<Rules>, caller: &SharedCaller, judgement: &mut Judgement) {
+    /// Meets the obligations of a judgement, or turns it into a refusal. `waited_for` is the reference of the
+    /// approval that the call has just waited for.
+    pub(super) async fn meet(
+        &self,
+        rules: &Arc<Rules>,
+        caller: &SharedCaller,
+        judgement: &mut Judgement,
+        waited_for: Option<Uuid>,
+    ) {
+        let expected = waited_for.or(match &judgement.resume {
+            Some(Resume::Approval { reference, .. }) => Some(*reference),
+            _ => None,
+        });
         let wanted = match &judgement.ruling {
             Ok(Ruling::Forward(passed)) => passed.permit.obligations().cloned(),
             _ => None,
         };
         if let Some(wanted) = wanted
-            && let Err(refusal) = self.each(&wanted, rules, caller, judgement).await
+            && let Err(refusal) = self.each(&wanted, rules, caller, (judgement, expected)).await
         {
             judgement.refuse(refusal);
         }
@@ -146,12 +173,28 @@ impl Duties {
         wanted: &Arc<Obligations>,
         rules: &Arc<Rules>,
         caller: &SharedCaller,
-        judgement: &mut Judgement,
+        (judgement, expected): (&mut Judgement, Option<Uuid>),
     ) -> Result<(), Refusal> {
         let Ok(Ruling::Forward(passed)) = &judgement.ruling else { return Ok(()) };
+        if let Some(Resume::Approval { reference, .. }) = &judgement.resume
+            && !hold::accepted(&judgement.call.params)
+        {
+            return Err(Refusal::ApprovalDeclined(*reference));
+        }
         within(wanted, judgement.call.params.len(), &judgement.findings)?;
         if wanted.justification {
             judgement.met.justification = Some(justification(&judgement.call.params)?);
+        }
+        if let Some(reference) = expected
+            && !wanted.approval.is_empty()
+        {
+            let approved = self.approval(wanted, rules, caller, (judgement, expected)).await?;
+            // The call was counted when it began to wait.
+            if approved.reference == reference {
+                judgement.met.approved = Some(approved);
+                return Ok(());
+            }
+            return Err(Refusal::ApprovalExpired(reference));
         }
         let name = named(passed);
         let principal = format!("{}:{}:{}", caller.kind.entity_type(), caller.tenant, caller.id);
@@ -159,21 +202,21 @@ impl Duties {
             .take(&wanted.rates, &principal, &name)
             .map_err(|wait| Refusal::RateLimited(wait.as_secs().saturating_add(1)))?;
         if !wanted.approval.is_empty() {
-            judgement.met.approved = Some(self.approval(wanted, rules, caller, judgement).await?);
+            judgement.met.approved = Some(self.approval(wanted, rules, caller, (judgement, None)).await?);
         }
         Ok(())
     }
 
     /// An approval for exactly this call, used up; or word of where it waits.
     ///
-    /// A front that can ask a person at once (URL elicitation) does so on [`Refusal::ApprovalRequired`], whose
-    /// reference is what `sealgate approval` shows, and sends the call again.
+    /// On [`Refusal::ApprovalRequired`] the agent is asked to take its reference to somebody ([`hold`]), if it
+    /// can be. What comes back waits for the approval that is `expected`, and begins no other.
     async fn approval(
         &self,
         wanted: &Arc<Obligations>,
         rules: &Arc<Rules>,
         caller: &SharedCaller,
-        judgement: &Judgement,
+        (judgement, expected): (&Judgement, Option<Uuid>),
     ) -> Result<Approved, Refusal> {
         let Ok(Ruling::Forward(passed)) = &judgement.ruling else { return Err(Refusal::Internal) };
         let params = Object::parse(&judgement.call.params).ok_or(Refusal::Internal)?;
@@ -191,6 +234,7 @@ impl Duties {
             shown: judgement.recorded.clone().unwrap_or_default(),
             wanted: wanted.clone(),
             policies: passed.permit.determining().to_vec(),
+            expected,
         };
         let settled = tokio::task::spawn_blocking(move || held.settle()).await;
         settled.unwrap_or(Err(Refusal::Unhonoured("approval")))
@@ -211,6 +255,7 @@ struct Waiting {
     shown: String,
     wanted: Arc<Obligations>,
     policies: Vec<String>,
+    expected: Option<Uuid>,
 }
 
 impl Waiting {
@@ -219,6 +264,12 @@ impl Waiting {
             tracing::error!("an approval cannot be looked up: {error}");
             Refusal::Unhonoured("approval")
         };
+        if let Some(expected) = self.expected
+            && let State::Expired | State::Used =
+                self.approvals.show(&expected.to_string()).map_err(down)?.state
+        {
+            return Err(Refusal::ApprovalExpired(expected));
+        }
         let (kind, name) = match &self.target {
             Target::Tool(name) => ("tool", name.as_str()),
             Target::Prompt(name) => ("prompt", name.as_str()),

@@ -3,6 +3,7 @@
 //! Members are written in the order of their names: that is the canonical form of `audit/FORMAT.md`.
 
 use super::duties::Approved;
+use super::hold::Ended;
 use super::judge::{Judgement, Ruling};
 use super::owed::{Status, Tally};
 use super::{Call, Rules};
@@ -288,6 +289,43 @@ pub(super) fn question(rules: &Rules, about: &About<'_>, permit: &Permit, found:
         .draft(Kind::CallQuestion)
         .member("authz", &authz)
         .member("redact", &Redact::of(found, rules.inspector.ruleset_digest()))
+}
+
+/// Which approval a record is about. Members are in the order of their names.
+#[derive(Serialize)]
+struct Waits {
+    /// The call that went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Uuid>,
+    reference: Uuid,
+}
+
+/// The record of our own question: where somebody approves a call.
+pub(super) fn approval_question(
+    rules: &Rules,
+    about: &About<'_>,
+    reference: Uuid,
+    said: &Filtered<String>,
+) -> Draft {
+    about
+        .draft(Kind::CallQuestion)
+        .member("approval", &Waits { next: None, reference })
+        .member("redact", &Redact::of(said.findings(), rules.inspector.ruleset_digest()))
+}
+
+/// The record of the end of a wait for an approval, and of the call that goes on.
+pub(super) fn waited(
+    about: &About<'_>,
+    (reference, next): (Uuid, Option<Uuid>),
+    ended: Ended,
+    waited_us: u64,
+) -> Draft {
+    Draft::new(Kind::ApprovalWaited)
+        .call(about.call)
+        .member("approval", &Waits { next, reference })
+        .member("reason", ended.as_str())
+        .member("server", about.server)
+        .member("waited_us", &waited_us)
 }
 
 /// The record of a question that was kept from the agent.

@@ -32,6 +32,8 @@ pub(super) struct Judgement {
     pub met: Met,
     /// The permit of a call that is refused although policy permits it.
     pub withheld: Option<Permit>,
+    /// How an unfinished request goes on, if this is a retry.
+    pub resume: Option<Resume>,
 }
 
 /// What may happen now.
@@ -49,8 +51,6 @@ pub(super) struct Passed {
     pub permit: Permit,
     pub params: Filtered<String>,
     pub found: Found,
-    /// How an unfinished request goes on, if this is a retry.
-    pub resume: Option<Resume>,
 }
 
 /// A recorded ruling.
@@ -77,6 +77,7 @@ pub(super) fn judge(rules: &Rules, seals: &Seals, caller: &Caller, call: Call) -
         findings: Vec::new(),
         met: Met::default(),
         withheld: None,
+        resume: None,
         call,
     };
     if let Front::Server(id) = &judgement.call.front
@@ -134,7 +135,7 @@ fn forward(
     {
         return Err(Refusal::Blocked("the URI holds personal or secret data".into()));
     }
-    let resume = resume(seals, caller, call, (&found.server, &params))?;
+    judgement.resume = resume(seals, caller, call, (&found.server, &params))?;
     let arguments = params.get("arguments").unwrap_or_default();
     let said = match &found.target {
         // What follows a task names its tool, but carries none of its arguments.
@@ -162,7 +163,7 @@ fn forward(
             if let (Some(mirrored), Some(given)) = (&found.mirrored, &call.param_headers) {
                 mirrored.check(arguments, given).map_err(Refusal::HeaderMismatch)?;
             }
-            Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found, resume })))
+            Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found })))
         }
         Err(denial) => {
             // What is wrong with the arguments of a tool is told to those only who can see the tool.
@@ -216,7 +217,12 @@ fn resume(
         return Ok(None);
     }
     let resume = state::open(seals, caller, call, (server, raw), now_of(call)).ok_or(Refusal::BadState)?;
-    if let Resume::Parked { key, .. } = &resume
+    let key = match &resume {
+        Resume::Parked { key, .. } => Some(key.as_str()),
+        Resume::Approval { .. } => Some(super::hold::KEY),
+        Resume::Relay { .. } | Resume::Again => None,
+    };
+    if let Some(key) = key
         && params.object("inputResponses").is_none_or(|given| given.get(key).is_none())
     {
         return Err(Refusal::InvalidParams(format!("`params.inputResponses` must answer `{key}`")));
@@ -316,8 +322,8 @@ impl Judgement {
         match self.ruling? {
             Ruling::Own => Ok(Cleared::Own(Box::new(self.call), receipt)),
             Ruling::Forward(passed) => {
-                let Passed { permit, params, found, resume } = *passed;
-                let call = self.call;
+                let Passed { permit, params, found } = *passed;
+                let (call, resume) = (self.call, self.resume);
                 let mut edits: Vec<_> =
                     found.rewrite.map(|(key, raw)| (key, Some(raw))).into_iter().collect();
                 let parking = continued(&params, resume, &mut edits);
@@ -356,7 +362,7 @@ fn continued(
 ) -> Option<Parking> {
     match resume? {
         Resume::Parked { id, key } => return Some(Parking { id, key }),
-        Resume::Again => {
+        Resume::Again | Resume::Approval { .. } => {
             edits.push(("requestState", None));
             edits.push(("inputResponses", None));
         }

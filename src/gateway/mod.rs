@@ -7,6 +7,8 @@ mod duties;
 mod era;
 mod facts;
 mod fold;
+mod held;
+mod hold;
 mod journal;
 mod judge;
 mod listen;
@@ -30,6 +32,7 @@ pub use call::{Call, Client, SessionFacts, Trace};
 pub use checks::{Check, Checks};
 pub use duties::{Duties, JUSTIFICATION, Notice, TAKES_AWAY};
 pub use fold::{Fold, Unheard};
+pub use hold::Asking;
 pub use journal::Actor;
 pub use listen::Followed;
 pub use lists::Views;
@@ -145,11 +148,28 @@ impl Gateway {
         &self.metrics
     }
 
+    /// An id for a call. It carries the time of the gateway's own clock.
+    pub fn call_id(&self) -> uuid::Uuid {
+        let now = u64::try_from(self.clock.now_us()).unwrap_or(0);
+        let nanos = u32::try_from(now % 1_000_000).unwrap_or(0) * 1000;
+        uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1_000_000, nanos))
+    }
+
     /// The life of a call. Whatever is returned has been recorded.
     ///
     /// # Errors
     /// Refuses what is not permitted, not clean, not routable, or not recordable.
-    pub async fn serve(self: &Arc<Self>, caller: &SharedCaller, mut call: Call) -> Result<Reply, Refusal> {
+    pub async fn serve(self: &Arc<Self>, caller: &SharedCaller, call: Call) -> Result<Reply, Refusal> {
+        self.serve_again(caller, call, None).await
+    }
+
+    /// The same for a call that has waited for the approval of that reference.
+    async fn serve_again(
+        self: &Arc<Self>,
+        caller: &SharedCaller,
+        mut call: Call,
+        waited_for: Option<uuid::Uuid>,
+    ) -> Result<Reply, Refusal> {
         if call.method.kind() == Answerer::Liveness {
             return Ok(Reply::empty(call.edition));
         }
@@ -159,10 +179,11 @@ impl Gateway {
         let call = self.duties.remember(caller, call);
         let judging = watch::stage_span(&span, "judge");
         let mut judgement = judging.in_scope(|| judge(&rules, &self.seals, caller, call)); // pure
-        self.duties.meet(&rules, caller, &mut judgement).await; // or refuse
+        self.duties.meet(&rules, caller, &mut judgement, waited_for).await; // or refuse
         watch::name(&span, &judgement);
         watch::judged(&self.metrics, &judgement);
         let decision = journal::decision(&self.log, &rules, caller, &judgement);
+        let hold = hold::Hold::of(self, &rules, caller, &judgement).filter(|_| waited_for.is_none());
         let (owed, trace) = Owed::outcome_of(self, &rules, caller, &judgement, span);
         let recording = watch::stage_span(owed.span(), "record decision");
         let receipt = match self.log.append(decision).instrument(recording).await {
@@ -172,7 +193,10 @@ impl Gateway {
         self.duties.going_out(caller, &judgement);
         let cleared = match judgement.clear(caller, receipt, trace) {
             Ok(cleared) => cleared, // all three stamps
-            Err(refusal) => return Err(owed.settled(refusal)),
+            Err(refusal) => {
+                let refused = owed.settled(refusal);
+                return hold.map_or(Err(refused), |hold| Ok(hold.begin())); // asks, and waits
+            }
         };
         Ok(owed.answer(cleared).await) // the effect; the outcome comes before the last frame
     }

@@ -19,6 +19,12 @@ pub enum Refusal {
     /// A person has rejected it.
     #[error("approval rejected")]
     ApprovalRejected(Uuid),
+    /// The client did not take the question for an approval to anybody.
+    #[error("approval declined")]
+    ApprovalDeclined(Uuid),
+    /// Nobody approved it in time, or the approval was used by the same call elsewhere.
+    #[error("approval expired")]
+    ApprovalExpired(Uuid),
     /// Policy allows no more of these calls for now; seconds to wait.
     #[error("rate limited")]
     RateLimited(u64),
@@ -99,6 +105,18 @@ impl Refusal {
                 (8007, 200, "approval_required", "a person must approve this call; ask for it and call again")
             }
             Self::ApprovalRejected(_) => (8007, 200, "approval_rejected", "a person has rejected this call"),
+            Self::ApprovalDeclined(_) => (
+                8007,
+                200,
+                "approval_declined",
+                "this call needs a person's approval, and asking was declined",
+            ),
+            Self::ApprovalExpired(_) => (
+                8007,
+                200,
+                "approval_expired",
+                "the time for approving this call is over; call again to ask anew",
+            ),
             Self::RateLimited(_) => (8008, 200, "rate_limited", "too many of these calls"),
             Self::TooLarge(_) => (8002, 200, "too_large", "larger than policy allows"),
             Self::Unhonoured(_) => {
@@ -135,7 +153,10 @@ impl Refusal {
     pub fn error(&self, reference: Uuid) -> String {
         let text = self.text();
         let reference = match self {
-            Self::ApprovalRequired(waiting) | Self::ApprovalRejected(waiting) => *waiting,
+            Self::ApprovalRequired(waiting)
+            | Self::ApprovalRejected(waiting)
+            | Self::ApprovalDeclined(waiting)
+            | Self::ApprovalExpired(waiting) => *waiting,
             _ => reference,
         };
         let detail = match self {
@@ -163,6 +184,8 @@ impl Refusal {
             Self::DeniedBecause("exports need the role dpo".into()),
             Self::ApprovalRequired(Uuid::nil()),
             Self::ApprovalRejected(Uuid::nil()),
+            Self::ApprovalDeclined(Uuid::nil()),
+            Self::ApprovalExpired(Uuid::nil()),
             Self::RateLimited(60),
             Self::TooLarge(1024),
             Self::Unhonoured("approval"),

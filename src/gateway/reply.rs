@@ -1,6 +1,7 @@
 //! What goes back: frames, each filtered, and before the last one the durable outcome.
 
 use super::Refusal;
+use super::held::Held;
 use super::listen::{Followed, Listening};
 use super::running::{Running, Step};
 use crate::inspect::Filtered;
@@ -62,6 +63,7 @@ enum Source {
     Ready(Option<Frame>),
     Backend(Box<Running>),
     Listening(Box<Listening>),
+    Held(Box<Held>),
     Done,
 }
 
@@ -72,6 +74,7 @@ impl std::fmt::Debug for Source {
             Self::Ready(_) => "Ready",
             Self::Backend(_) => "Backend",
             Self::Listening(_) => "Listening",
+            Self::Held(_) => "Held",
             Self::Done => "Done",
         })
     }
@@ -111,6 +114,11 @@ impl Reply {
         Self { edition, source: Source::Listening(Box::new(listening)), followed: None }
     }
 
+    /// The answer to a call that waits for an approval.
+    pub(super) fn held(edition: Edition, held: Held) -> Self {
+        Self { edition, source: Source::Held(Box::new(held)), followed: None }
+    }
+
     /// The answer to an agent of the session era that follows a resource from now on.
     pub(super) fn following(edition: Edition, frame: Frame, followed: Option<Followed>) -> Self {
         Self { edition, source: Source::Ready(Some(frame)), followed }
@@ -128,12 +136,18 @@ impl Reply {
 
     /// The next frame; `None` after the last.
     pub async fn next(&mut self) -> Option<Frame> {
+        if let Source::Held(held) = &mut self.source {
+            match held.next().await {
+                Ok(frame) => return Some(frame),
+                Err(then) => *self = then,
+            }
+        }
         if let Source::Opening(opening) = &mut self.source {
             *self = opening.await;
         }
         let running = match &mut self.source {
-            // What an opening leads to is none.
-            Source::Opening(_) => return None,
+            // What these lead to is neither.
+            Source::Held(_) | Source::Opening(_) => return None,
             Source::Ready(frame) => return frame.take(),
             Source::Done => return None,
             Source::Listening(listening) => return listening.next().await,

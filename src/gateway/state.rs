@@ -34,6 +34,13 @@ pub(super) enum Resume {
     },
     /// The request is made anew.
     Again,
+    /// It waits for a person's approval.
+    Approval {
+        /// Under this reference.
+        reference: Uuid,
+        /// The agent has been asked so often.
+        rounds: usize,
+    },
 }
 
 /// What is sealed.

@@ -230,9 +230,7 @@ impl Edge {
 
     /// Call ids carry the time of the gateway's own clock.
     pub(super) fn call_id(&self) -> Uuid {
-        let now = u64::try_from(self.gateway.clock().now_us()).unwrap_or(0);
-        let nanos = u32::try_from(now % 1_000_000).unwrap_or(0) * 1000;
-        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1_000_000, nanos))
+        self.gateway.call_id()
     }
 
     /// The checks that come first, whatever the transport: origin, then credential. What is returned beside the

@@ -40,6 +40,7 @@ fn the_example_is_valid_and_holds_the_defaults() {
     let defaults = load("").unwrap();
     assert_eq!(config.limits, defaults.limits);
     assert_eq!((config.listen, config.admin), (defaults.listen, defaults.admin));
+    assert_eq!(config.approval, defaults.approval);
     assert_eq!(config.telemetry, defaults.telemetry);
     assert_eq!(config.data_dir, repository().join("./data"));
     let files = &config.mcp_servers["files"];
@@ -154,6 +155,12 @@ fn one_mistake_is_told_once() {
         concat!("mcpServers: { a: { url: 'https://user:pa", "ss@mcp.example/mcp' } }"),
         "telemetry: { otlp: { endpoint: https://otel.example:4317, protocol: grpc } }",
         "admin: { listen: 127.0.0.1:8765 }",
+        "approval: { url: http://ops.example }",
+        "approval: { url: ops.example }",
+        "approval: { url: https://ops.example/?x=1 }",
+        "approval: { waitMs: 99 }",
+        "approval: { waitMs: 86400001 }",
+        "approval: { wait: 5 }",
         "5",
         "[1]",
         "mcpServers: { a: { command: x, cwd: ./no-such-folder } }",

@@ -12,6 +12,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests own their runtime and environment")]
 
 mod admin_api;
+mod approval_page;
+mod approval_wait;
 mod apps;
 mod architecture;
 mod audit_anchor;

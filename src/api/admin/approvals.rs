@@ -104,15 +104,12 @@ pub(super) struct Said {
     note: String,
 }
 
-async fn decide(
+/// One call of the tenant, for somebody who may approve it.
+pub(in crate::api) async fn approvable(
     api: &Arc<Api>,
-    visit: &Arc<Visit>,
-    (reference, note): (Uuid, String),
-    approve: bool,
-) -> Result<Json<Held>, Problem> {
-    if note.chars().count() > NOTE {
-        return Err(Problem::Malformed("`note` is longer than 1000 characters".into()));
-    }
+    visit: &Visit,
+    reference: Uuid,
+) -> Result<Held, Problem> {
     let held = found(api, visit, reference).await;
     // Whoever may approve nothing learns nothing of what waits.
     let held = match held {
@@ -128,6 +125,20 @@ async fn decide(
         _ => Item::Resource { server: &held.server, uri: &held.name },
     };
     visit.may_do("ApproveCall", Asked::ApproveCall { what, requested_by: &held.requester.id })?;
+    Ok(held)
+}
+
+/// Says yes or no, on every way to the same rows and records.
+pub(in crate::api) async fn decide(
+    api: &Arc<Api>,
+    visit: &Visit,
+    (reference, note): (Uuid, String),
+    approve: bool,
+) -> Result<Held, Problem> {
+    if note.chars().count() > NOTE {
+        return Err(Problem::Malformed("`note` is longer than 1000 characters".into()));
+    }
+    let held = approvable(api, visit, reference).await?;
     let policies = &visit.rules.policies;
     let covers = held.roles.iter().filter(|role| policies.has_role(visit.caller(), role)).cloned().collect();
     let note = visit.rules.inspector.redact_text(&note).into_owned();
@@ -137,7 +148,7 @@ async fn decide(
         let ballot = Ballot { approve, covers, note: &note };
         api.approvals.vote(&reference.to_string(), &who, ballot).map_err(|e| problem(&e))
     });
-    Ok(Json(voted.await?))
+    voted.await
 }
 
 /// Approves a call of somebody else
@@ -153,7 +164,7 @@ pub(super) async fn approve(
     Params(_none): Params<Nothing>,
     Body(said): Body<Said>,
 ) -> Result<Json<Held>, Problem> {
-    decide(&api, &visit, (reference, said.note), true).await
+    Ok(Json(decide(&api, &visit, (reference, said.note), true).await?))
 }
 
 /// Rejects a call of somebody else
@@ -169,5 +180,5 @@ pub(super) async fn reject(
     Params(_none): Params<Nothing>,
     Body(said): Body<Said>,
 ) -> Result<Json<Held>, Problem> {
-    decide(&api, &visit, (reference, said.note), false).await
+    Ok(Json(decide(&api, &visit, (reference, said.note), false).await?))
 }

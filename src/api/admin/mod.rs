@@ -1,6 +1,6 @@
 //! The administrative API, `/admin/v1`: approvals, policies, pins, status, reload.
 
-mod approvals;
+pub(super) mod approvals;
 mod history;
 mod pins;
 mod policies;
