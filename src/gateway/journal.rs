@@ -262,6 +262,10 @@ pub(super) fn outcome(outcome: Outcome<'_>) -> Draft {
         .member("redact", &Redact::of(&outcome.tally.findings, outcome.ruleset))
         .member("status", outcome.status.as_str())
         .payload(outcome.response);
+    let draft = match &outcome.tally.returned {
+        Some(returned) => draft.member("returned", returned),
+        None => draft,
+    };
     match outcome.intent {
         Some(seq) => draft.member("intent", &seq),
         None => draft,

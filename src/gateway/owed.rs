@@ -9,7 +9,7 @@ use crate::audit::{Body, Role, Unrecorded};
 use crate::identity::SharedCaller;
 use crate::inspect::{Direction, Filtered, Finding, Subject};
 use crate::mcp::{Abilities, Edition, Method};
-use crate::policy::{Capture, Obligations};
+use crate::policy::{Capture, Obligations, Returned};
 use crate::route::{Front, Target, exposed_uri};
 use crate::upstream::{self, ClearedCall, LogLevel};
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub(super) struct Tally {
     pub findings: Vec<Finding>,
     /// Types of the signs in the result, for the second decision.
     pub signs: Vec<&'static str>,
+    /// What was decided about the result.
+    pub returned: Option<Returned>,
     /// Whether policy wants the result to be kept.
     pub keep_response: bool,
 }

@@ -3,7 +3,7 @@
 use super::owed::Owed;
 use super::{Refusal, duties};
 use crate::inspect::Filtered;
-use crate::policy::{Asked, Capture, Item, Obligations, Question};
+use crate::policy::{Asked, Capture, Item, Obligations, Question, Returned};
 use crate::route::Target;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl Owed {
 
     /// The second decision: whether this result may go back.
     fn may_return(
-        &self,
+        &mut self,
         result: &Filtered<String>,
         is_error: bool,
     ) -> Result<Option<Arc<Obligations>>, Refusal> {
@@ -39,7 +39,9 @@ impl Owed {
             circumstances: &facts.circumstances,
             findings: &kinds,
         };
-        match self.rules.policies.authorize(&self.caller, &question) {
+        let decided = self.rules.policies.authorize(&self.caller, &question);
+        self.tally.returned = Some(Returned::new((bytes, is_error), &kinds, decided.as_ref()));
+        match decided {
             Ok(permit) => Ok(permit.obligations().cloned()),
             Err(_) => Err(Refusal::Blocked("policy does not let this result out".into())),
         }

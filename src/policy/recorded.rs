@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::question::Circumstances;
+use super::returned::Decided;
 use super::stamp::DenialKind;
 use crate::identity::{Caller, Claims, PrincipalKind};
 
@@ -278,30 +279,50 @@ const EXAMPLES: usize = 5;
 
 impl Tally {
     /// Takes in one decision.
-    pub fn add(&mut self, recorded: &Recorded) {
+    pub fn add(&mut self, decided: &Decided) {
         self.decisions += 1;
-        let authz = &recorded.authz;
-        let mut ids: Vec<&String> = authz.policies.iter().chain(&authz.satisfied).collect();
-        ids.extend(authz.shadow.iter().map(|shadow| &shadow.policy));
+        match decided {
+            Decided::Call(recorded) => {
+                let authz = &recorded.authz;
+                let policies = authz.policies.iter().chain(&authz.satisfied);
+                self.matching(policies, &authz.shadow, (recorded.decision(), recorded.call));
+                if recorded.method == "tools/call" {
+                    *self.tools.entry(recorded.name.clone()).or_default() += 1;
+                }
+            }
+            Decided::Return(recorded) => {
+                if let Some(said) = &recorded.said {
+                    let decided = (Some(said.decision()), recorded.call);
+                    self.matching(said.policies.iter(), &said.shadow, decided);
+                }
+            }
+        }
+    }
+
+    fn matching<'p>(
+        &mut self,
+        policies: impl Iterator<Item = &'p String>,
+        shadows: &'p [RecordedShadow],
+        (decision, call): (Option<Decision>, Uuid),
+    ) {
+        let mut ids: Vec<&String> = policies.collect();
+        ids.extend(shadows.iter().map(|shadow| &shadow.policy));
         ids.sort_unstable();
         ids.dedup();
         for id in ids {
             *self.matched.entry(id.clone()).or_default() += 1;
         }
-        if recorded.method == "tools/call" {
-            *self.tools.entry(recorded.name.clone()).or_default() += 1;
-        }
-        for shadow in &authz.shadow {
+        for shadow in shadows {
             let one = self.shadow.entry(shadow.policy.clone()).or_default();
             one.matched += 1;
             if shadow.flips {
                 one.flips += 1;
-                match recorded.decision() {
+                match decision {
                     Some(Decision::Allow) => one.would_deny += 1,
                     _ => one.would_allow += 1,
                 }
                 if one.examples.len() < EXAMPLES {
-                    one.examples.push(recorded.call);
+                    one.examples.push(call);
                 }
             }
         }

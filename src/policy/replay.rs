@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::question::{Asked, Item, Question};
 use super::reads::Reads;
 use super::recorded::{Decision, Recorded};
+use super::returned::Waiting;
 use super::stamp::DenialKind;
 use super::store::{PolicyFiles, Store, Surroundings};
 
@@ -51,6 +52,8 @@ pub struct Flip {
     pub time_us: i64,
     /// `newly_denied` or `newly_allowed`.
     pub change: &'static str,
+    /// Which decision: `call`, or `result` for that about what came back.
+    pub decides: &'static str,
     /// Who asked.
     pub principal: String,
     /// The method.
@@ -89,7 +92,11 @@ pub struct Report {
     pub decided: u64,
     /// Calls that could not be.
     pub undetermined: u64,
-    /// Why not, with counts.
+    /// Results about which was decided again.
+    pub results_decided: u64,
+    /// Results about which could not be.
+    pub results_undetermined: u64,
+    /// Why not, with counts, for both.
     pub undetermined_reasons: BTreeMap<String, u64>,
     /// Calls that were refused before policy was asked, by reason: nothing to decide again.
     pub not_policy: BTreeMap<String, u64>,
@@ -120,10 +127,11 @@ enum Again {
 pub struct Replay {
     candidate: PolicyFiles,
     store: Store,
-    built: HashMap<String, Result<Policies, String>>,
+    pub(super) built: HashMap<String, Result<Policies, String>>,
+    pub(super) waiting: Waiting,
     memory: HashMap<String, (Answer, Option<Value>)>,
     groups: BTreeMap<Alike, (u64, Uuid)>,
-    report: Report,
+    pub(super) report: Report,
 }
 
 impl Replay {
@@ -133,6 +141,7 @@ impl Replay {
             candidate,
             store,
             built: HashMap::new(),
+            waiting: Waiting::default(),
             memory: HashMap::new(),
             groups: BTreeMap::new(),
             report: Report::default(),
@@ -150,13 +159,21 @@ impl Replay {
         };
         match self.again(recorded)? {
             Again::Undetermined(why) => {
+                self.wait(recorded, before, None);
                 self.report.undetermined += 1;
                 *self.report.undetermined_reasons.entry(why).or_default() += 1;
             }
             Again::Decided(answer, obligations) => {
+                self.wait(recorded, before, Some(answer.decision));
                 self.report.decided += 1;
                 if answer.decision != before {
-                    self.flip(recorded, before, answer);
+                    let reason = recorded.authz.would.as_ref().unwrap_or(&recorded.authz.reason);
+                    let was = Answer {
+                        decision: before,
+                        reason: (before == Decision::Deny).then(|| reason.clone()),
+                        policies: recorded.authz.policies.clone(),
+                    };
+                    self.flip(recorded, "call", was, answer);
                 } else if before == Decision::Allow
                     && recorded.authz.would.is_none()
                     && obligations != recorded.authz.obligations
@@ -183,7 +200,23 @@ impl Replay {
         self.report
     }
 
-    fn flip(&mut self, recorded: &Recorded, before: Decision, candidate: Answer) {
+    /// Waits for the result of a call that was made.
+    fn wait(&mut self, recorded: &Recorded, before: Decision, again: Option<Decision>) {
+        if before == Decision::Allow || recorded.authz.would.is_some() {
+            self.waiting.keep(
+                recorded,
+                again.is_none_or(|again| (before, again) == (Decision::Allow, Decision::Allow)),
+            );
+        }
+    }
+
+    pub(super) fn flip(
+        &mut self,
+        recorded: &Recorded,
+        decides: &'static str,
+        was: Answer,
+        candidate: Answer,
+    ) {
         let change = match candidate.decision {
             Decision::Allow => "newly_allowed",
             Decision::Deny => "newly_denied",
@@ -199,21 +232,17 @@ impl Replay {
             self.report.flips_omitted += 1;
             return;
         }
-        let reason = recorded.authz.would.clone().unwrap_or_else(|| recorded.authz.reason.clone());
         self.report.flips.push(Flip {
             call: recorded.call,
             seq: recorded.seq,
             time_us: recorded.time_us,
             change,
+            decides,
             principal: who,
             method: recorded.method.clone(),
             server: recorded.server.clone(),
             name: recorded.name.clone(),
-            recorded: Answer {
-                decision: before,
-                reason: (before == Decision::Deny).then_some(reason),
-                policies: recorded.authz.policies.clone(),
-            },
+            recorded: was,
             candidate,
         });
     }
@@ -391,6 +420,14 @@ fn asked<'r>(
 fn of_prompt(reference: &str) -> bool {
     let value: Option<Value> = serde_json::from_str(reference).ok();
     value.is_some_and(|value| value.get("type").and_then(Value::as_str) == Some("ref/prompt"))
+}
+
+impl Recorded {
+    /// Whether it completes an argument of a prompt.
+    pub(super) fn completes_prompt(&self) -> bool {
+        let params: Option<Value> = self.request.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        params.is_some_and(|params| params.pointer("/ref/type").and_then(Value::as_str) == Some("ref/prompt"))
+    }
 }
 
 impl Policies {

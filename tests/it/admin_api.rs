@@ -212,7 +212,7 @@ async fn a_candidate_is_checked_tested_explained_and_replayed_and_puts_nothing_i
     );
     let coverage = gate.administer(&people.auditor, "GET", "/policies/coverage", None).await.json();
     assert!(
-        coverage["matched"]["all"] == 1
+        coverage["matched"]["all"] == 2
             && coverage["never_matched"].as_array().unwrap().contains(&json!("leads")),
         "{coverage}"
     );
@@ -220,7 +220,12 @@ async fn a_candidate_is_checked_tested_explained_and_replayed_and_puts_nothing_i
         .administer(&people.auditor, "GET", "/policies/shadow?since=2026-01-01T00:00:00Z", None)
         .await
         .json();
-    assert_eq!((&shadow["decisions"], &shadow["shadow"]), (&json!(1), &json!({})));
+    assert_eq!((&shadow["decisions"], &shadow["shadow"]), (&json!(2), &json!({})));
+    let end = shadow["looked_at"]["next"].as_u64().unwrap();
+    assert_eq!(shadow["looked_at"]["from"], 0, "{shadow}");
+    let rest = format!("/policies/shadow?from={end}");
+    let rest = gate.administer(&people.auditor, "GET", &rest, None).await.json();
+    assert_eq!((&rest["decisions"], &rest["looked_at"]["from"]), (&json!(0), &json!(end)), "{rest}");
     let after = gate.administer(&people.auditor, "GET", "/policies", None).await.json();
     assert_eq!(before["policy_set"], after["policy_set"]);
     // Calls of another tenant are not looked at.

@@ -1,6 +1,6 @@
 //! What a rule does, before it does it: check, test, explain.
 
-use super::history::{candidate, decisions};
+use super::history::{candidate, of_call};
 use crate::api::Api;
 use crate::api::input::{Body, Nothing, Params};
 use crate::api::problem::{Details, Problem};
@@ -291,8 +291,8 @@ fn recorded(api: &Api, visit: &Visit, call: Uuid, files: Option<Files>) -> Resul
     visit.param("call", call.to_string());
     let (reader, payloads) = (Reader::open(&api.folder)?, Payloads::open(&api.folder)?);
     let entries = reader.by_call(call)?;
-    let recorded = decisions(visit, &payloads, &entries).into_iter().next();
-    let recorded = recorded.ok_or(Problem::NotFound("recorded decision about that call"))?;
+    let recorded =
+        of_call(visit, &payloads, &entries).ok_or(Problem::NotFound("recorded decision about that call"))?;
     let store = Store::of(&api.folder);
     let gone = |_| Problem::Conflict("the files behind the record's digests are gone".into());
     let parts = store.parts(&recorded.authz.entities).map_err(gone)?;

@@ -27,8 +27,8 @@ impl Options {
     fn tally(&self) -> Result<Tally, super::Failure> {
         let mut tally = Tally::default();
         if let Some(data_dir) = self.against.data_dir()?.filter(|folder| folder.join("audit.db").exists()) {
-            decisions(&data_dir, &self.period, |recorded| {
-                tally.add(recorded);
+            decisions(&data_dir, &self.period, |decided| {
+                tally.add(decided);
                 Ok(())
             })?;
         }

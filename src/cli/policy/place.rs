@@ -4,7 +4,7 @@ use super::{Failure, failure};
 use crate::app::{StartError, survey};
 use crate::audit::{Payload, Payloads, Reader};
 use crate::config::Config;
-use crate::policy::{Catalog, Policies, PolicyFiles, Recorded, Store, Surroundings};
+use crate::policy::{Catalog, Decided, Policies, PolicyFiles, Store, Surroundings};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -146,7 +146,7 @@ fn moment(text: &str) -> Result<i64, Failure> {
 pub(super) fn decisions(
     data_dir: &Path,
     period: &Period,
-    mut each: impl FnMut(&Recorded) -> Result<(), Failure>,
+    mut each: impl FnMut(&Decided) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let since = period.since.as_deref().map(moment).transpose()?.unwrap_or(i64::MIN);
     let until = period.until.as_deref().map(moment).transpose()?.unwrap_or(i64::MAX);
@@ -159,10 +159,10 @@ pub(super) fn decisions(
         let Some(last) = batch.last() else { break };
         next = last.seq + 1;
         for entry in &batch {
-            if let Some(recorded) = Recorded::parse(&entry.record)
-                && (since..until).contains(&recorded.time_us)
+            if let Some(decided) = Decided::parse(&entry.record)
+                && (since..until).contains(&decided.time_us())
             {
-                each(&recorded.or_request(|| parameters(&payloads, &entry.record)))?;
+                each(&decided.or_request(|| parameters(&payloads, &entry.record)))?;
             }
         }
         if shows {

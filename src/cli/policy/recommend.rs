@@ -2,7 +2,7 @@
 
 use super::place::{Period, decisions};
 use super::{Done, Failure, Format, output};
-use crate::policy::{Person, Recorded, Row, Store, Surroundings, Table};
+use crate::policy::{Decided, Person, Recorded, Row, Store, Surroundings, Table};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -44,8 +44,10 @@ enum Deed {
 pub(super) fn run(options: &Options) -> Done {
     let data_dir = options.place.data_dir()?;
     let mut seen: BTreeMap<Deed, Callers> = BTreeMap::new();
-    decisions(&data_dir, &options.period, |recorded| {
-        note(&mut seen, recorded);
+    decisions(&data_dir, &options.period, |decided| {
+        if let Decided::Call(recorded) = decided {
+            note(&mut seen, recorded);
+        }
         Ok(())
     })?;
     let mut grants: BTreeMap<Grantee, BTreeSet<Deed>> = BTreeMap::new();

@@ -49,7 +49,7 @@ fn replay(candidate: &Path, data_dir: &Path, period: &Period) -> Result<Report, 
         files.build(&today).map_err(failure)?;
     }
     let mut replay = Replay::new(files, store);
-    decisions(data_dir, period, |recorded| replay.add(recorded).map_err(failure))?;
+    decisions(data_dir, period, |decided| replay.take(decided).map_err(failure))?;
     Ok(replay.finish())
 }
 
@@ -62,6 +62,10 @@ fn text(report: &Report) -> String {
         report.newly_allowed,
         report.obligations_changed
     );
+    if report.results_decided + report.results_undetermined > 0 {
+        let (decided, not) = (report.results_decided, report.results_undetermined);
+        let _ = writeln!(out, "results decided again {decided}, undetermined {not}");
+    }
     for (why, count) in &report.undetermined_reasons {
         let _ = writeln!(out, "  undetermined {count}: {why}");
     }
@@ -79,8 +83,9 @@ fn text(report: &Report) -> String {
     for flip in report.flips.iter().take(SHOWN) {
         let _ = writeln!(
             out,
-            "  {} seq {} {} {} for {}: was by {:?}, would be by {:?}",
+            "  {} {} seq {} {} {} for {}: was by {:?}, would be by {:?}",
             flip.change,
+            flip.decides,
             flip.seq,
             flip.method,
             flip.name,
