@@ -1,7 +1,6 @@
 //! From configured backends to what the transports, the catalog and policy need to know of them.
 
 use crate::config::{self, Config, Server, Transport};
-use crate::gateway;
 use crate::inspect::{Direction, Inspector};
 use crate::mcp::Object;
 use crate::policy::{Abilities, PromptModel, RedactMode, ServerModel, ToolModel};
@@ -52,23 +51,20 @@ pub(super) fn target(id: &str, server: &Server, response_bytes: usize) -> Target
     }
 }
 
-/// Whether inspection takes at least the value away, in both directions.
-fn masks(config: &Config) -> bool {
-    let flows = [&config.inspect.request, &config.inspect.response];
-    flows.iter().all(|flow| gateway::TAKES_AWAY.contains(&flow.operator.name()))
-}
-
 /// What policies may ask for here.
 pub(super) fn abilities(config: &Config, inspector: &Inspector) -> Abilities {
     let off: Vec<&str> = Direction::ALL.iter().flat_map(|way| inspector.disabled(*way)).collect();
     let on = inspector.detectors().filter(|kind| !off.contains(kind));
+    let can = |mode: &RedactMode| *mode != RedactMode::Tokenise || config.inspect.vault.is_some();
+    let modes = RedactMode::ALL.into_iter().filter(can);
+    let unfit = inspector.unfit().filter_map(|(kind, operator)| {
+        let mode = RedactMode::ALL.into_iter().find(|mode| mode.as_str() == operator.name());
+        mode.map(|mode| (kind.to_owned(), mode))
+    });
     Abilities {
         detectors: on.map(str::to_owned).collect(),
-        modes: if masks(config) {
-            [RedactMode::Mask, RedactMode::Block].into()
-        } else {
-            [RedactMode::Block].into()
-        },
+        modes: modes.collect(),
+        unfit: unfit.collect(),
         receivers: config.policies.notify.keys().cloned().collect(),
         approvals: true,
     }

@@ -6,6 +6,7 @@ use super::hold::{self, Asking, Places};
 use super::judge::{Judgement, Passed, Ruling};
 use super::rates::Rates;
 use super::state::Resume;
+use super::wanted::{at_least, milder};
 use super::{Call, Refusal, Rules};
 use crate::approval::{Approvals, Fingerprint, Request, Standing, State};
 use crate::identity::{Caller, SharedCaller};
@@ -19,8 +20,6 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// What inspection does with a finding so that nothing of the value stays.
-pub const TAKES_AWAY: [&str; 3] = ["mask", "drop", "block"];
 /// Where in `_meta` a caller says why.
 pub const JUSTIFICATION: &str = "sealgate/justification";
 /// Longest reason, in characters; a shorter one is no reason.
@@ -334,17 +333,16 @@ fn item(target: &Target) -> Item<'_> {
     }
 }
 
-/// Size and findings, of parameters and of results. Inspection has done its part already; what it left although
-/// policy wants it gone stops the call.
+/// Size and findings, of parameters and of results. Inspection has done its part already; what policy blocks, or what was
+/// treated more mildly than policy wants, stops the call.
 pub(super) fn within(wanted: &Obligations, bytes: usize, findings: &[Finding]) -> Result<(), Refusal> {
     if let Some(limit) = wanted.max_bytes
         && u64::try_from(bytes).unwrap_or(u64::MAX) > limit
     {
         return Err(Refusal::TooLarge(limit));
     }
-    let blocks = wanted.redact_mode == Some(RedactMode::Block);
-    let mut concerned = findings.iter().filter(|finding| wanted.redact.contains(finding.kind));
-    if concerned.any(|finding| blocks || !TAKES_AWAY.contains(&finding.operator)) {
+    let blocks = |finding: &Finding| wanted.redact.get(finding.kind) == Some(&RedactMode::Block);
+    if findings.iter().any(blocks) || milder(findings, &at_least(Some(wanted))) {
         return Err(Refusal::Blocked("policy blocks what was found".into()));
     }
     Ok(())

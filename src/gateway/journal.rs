@@ -333,8 +333,16 @@ pub(super) fn waited(
 }
 
 /// The record of a question that was kept from the agent.
-pub(super) fn kept(rules: &Rules, about: &About<'_>, reason: &'static str, denial: Option<&Denial>) -> Draft {
-    let draft = about.draft(Kind::CallQuestionDenied).member("reason", reason);
+pub(super) fn kept(
+    rules: &Rules,
+    about: &About<'_>,
+    (reason, found): (&'static str, &[Finding]),
+    denial: Option<&Denial>,
+) -> Draft {
+    let mut draft = about.draft(Kind::CallQuestionDenied).member("reason", reason);
+    if !found.is_empty() {
+        draft = draft.member("redact", &Redact::of(found, rules.inspector.ruleset_digest()));
+    }
     let Some(denial) = denial else { return draft };
     let errors = denial.errors().iter().map(ToString::to_string).collect();
     let reasons = (denial.determining(), denial.satisfied(), errors);

@@ -4,10 +4,11 @@ use super::checks::Said;
 use super::duties::Met;
 use super::seals::Seals;
 use super::state::{self, Resume};
+use super::wanted::{Owner, at_least, milder};
 use super::{Call, Refusal, Rules, Trace, tasks};
 use crate::audit::Receipt;
 use crate::identity::Caller;
-use crate::inspect::{Direction, Filtered, Finding, Route, Subject};
+use crate::inspect::{Direction, Filtered, Finding, Manner, Operator, Route, Subject};
 use crate::mcp::{Edit, Era, Kind as Answerer, Object, quote};
 use crate::policy::{Asked, Circumstances, Denial, Item, Obligations, Permit, Question};
 use crate::route::{Found, Front, Held, Resolved, Target};
@@ -100,24 +101,20 @@ fn forward(
 ) -> Result<Ruling, Refusal> {
     let call = &judgement.call;
     let params = Object::parse(&call.params).ok_or(Refusal::Internal)?;
-    // What inspection refuses is not recorded either; so it goes first. Only handles of our own are exempt: names and
-    // tokens of the protocol are the client's words too, and what they lead to is taken from the unfiltered parameters.
-    let subject = Subject { call: call.id, direction: Direction::Request, exempt: handles(call) };
     let resolved = if call.method.follows_task() {
         tasks::resolve(rules, seals, caller, call, &params)
     } else {
         rules.catalog.resolve(&call.front, call.method, &params)
     };
     let route = match &resolved {
-        Resolved::Found(found) => Route { server: Some(&found.server), tool: Some(&found.own) },
+        Resolved::Found(found) => route_of(found),
         Resolved::Unknown | Resolved::Malformed(_) => Route::default(),
     };
-    let filtered = rules
-        .inspector
-        .filter_for(call.params.clone(), &subject, route)
-        .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
+    // What inspection refuses is not recorded either; so it goes first.
+    let mut filtered = inspected(rules, caller, call, (route, &[]))?;
     judgement.recorded = Some(without_state(filtered.value()));
     judgement.findings = filtered.findings().to_vec();
+    let found_first = judgement.findings.len();
     let found = match resolved {
         // Whoever has no part in the extension learns nothing of tasks (MCP tasks extension, "Capability negotiation").
         _ if call.method.follows_task() && !call.abilities.tasks => {
@@ -158,6 +155,12 @@ fn forward(
     let question = Question { call: call.id, asked, circumstances: &circumstances, findings: &kinds };
     match rules.policies.authorize(caller, &question) {
         Ok(permit) => {
+            let wanted = at_least(permit.obligations().map(|wanted| &**wanted));
+            if milder(filtered.findings(), &wanted) {
+                filtered = inspected(rules, caller, call, (route_of(&found), &wanted))?;
+                judgement.recorded = Some(without_state(filtered.value()));
+                judgement.findings.splice(..found_first, filtered.findings().iter().cloned());
+            }
             // After policy: before it, the answer would tell that the tool exists.
             stands(&found, said)?;
             if let (Some(mirrored), Some(given)) = (&found.mirrored, &call.param_headers) {
@@ -179,6 +182,26 @@ fn forward(
             Err(refusal)
         }
     }
+}
+
+fn route_of(found: &Found) -> Route<'_> {
+    Route { server: Some(&found.server), tool: Some(&found.own), principal: None }
+}
+
+/// The parameters as they may go on. Only handles of our own are exempt: names and tokens of the protocol are the
+/// client's words too, and what they lead to is taken from the unfiltered parameters.
+fn inspected(
+    rules: &Rules,
+    caller: &Caller,
+    call: &Call,
+    (route, at_least): (Route<'_>, &[(&str, Operator)]),
+) -> Result<Filtered<String>, Refusal> {
+    let subject = Subject { call: call.id, direction: Direction::Request, exempt: handles(call) };
+    let owner = Owner::of(caller, call);
+    let route = Route { principal: Some(&caller.id), ..route };
+    let manner = Manner { route, whose: owner.whose(), at_least, tokens: false };
+    let filtered = rules.inspector.filter_as(call.params.clone(), &subject, &manner);
+    filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))
 }
 
 /// Parameters that hold a handle which the gateway made: sealed, so there is nothing in them to inspect.

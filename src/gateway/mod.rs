@@ -26,11 +26,12 @@ mod running;
 mod seals;
 mod state;
 mod tasks;
+mod wanted;
 mod watch;
 
 pub use call::{Call, Client, SessionFacts, Trace};
 pub use checks::{Check, Checks};
-pub use duties::{Duties, JUSTIFICATION, Notice, TAKES_AWAY};
+pub use duties::{Duties, JUSTIFICATION, Notice};
 pub use fold::{Fold, Unheard};
 pub use hold::Asking;
 pub use journal::Actor;

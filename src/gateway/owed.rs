@@ -4,6 +4,7 @@ use super::judge::{Cleared, Judgement, Parking, Ruling};
 use super::listen::{self, Followed, Listening};
 use super::reply::{Frame, Reply};
 use super::running::{Running, Work};
+use super::wanted::Owner;
 use super::{Gateway, Refusal, Rules, Trace, journal, lists, watch};
 use crate::audit::{Body, Role, Unrecorded};
 use crate::identity::SharedCaller;
@@ -97,6 +98,8 @@ pub(super) struct Facts {
     pub wanted: Option<Arc<Obligations>>,
     /// Whose facts the result belongs to.
     pub session: String,
+    /// Whose values the result holds.
+    pub owner: Owner,
     pub intent: Option<u64>,
 }
 
@@ -126,6 +129,7 @@ impl Owed {
             circumstances: super::judge::circumstances(call),
             wanted: judgement.obligations().cloned(),
             session: super::facts::key(caller, call),
+            owner: Owner::of(caller, call),
             intent: None,
         };
         let owed = Self {

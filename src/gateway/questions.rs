@@ -5,7 +5,7 @@ use super::owed::Owed;
 use super::reply::Said;
 use super::{Refusal, journal};
 use crate::audit::{Body, Receipt, Role};
-use crate::inspect::{Direction, Filtered, Subject};
+use crate::inspect::{Direction, Filtered, Finding, Subject};
 use crate::mcp::{Ask, Edit, Object, quote, rewrite_strings};
 use crate::policy::{Asking, ServerAsk};
 use crate::route::{Front, exposed_uri};
@@ -39,13 +39,14 @@ impl Owed {
         let shown = self.shown(ask, params).ok_or_else(malformed)?;
         // A question reaches a model or a person like a result does.
         let check = self.rules.checks.of(self.facts.target.as_ref(), &self.facts.server);
-        let Ok(cleaned) = self.rules.sanitizer.result(shown, &check.rules.results) else {
-            return self.keep(ask, "blocked", None).await;
-        };
-        let Ok(filtered) = self.rules.inspector.filter(cleaned.json, &subject) else {
-            return self.keep(ask, "blocked", None).await;
+        let cleaned = match self.rules.sanitizer.result(shown, &check.rules.results) {
+            Ok(cleaned) => cleaned,
+            Err(judged) => return self.keep_because(ask, ("blocked", &judged.findings()), None).await,
         };
         let mut found = cleaned.judged.findings();
+        let Ok(filtered) = self.rules.inspector.filter(cleaned.json, &subject) else {
+            return self.keep_because(ask, ("blocked", &found), None).await;
+        };
         found.extend_from_slice(filtered.findings());
         let mut kinds: Vec<&str> = found.iter().map(|one| one.kind).collect();
         kinds.sort_unstable();
@@ -73,7 +74,7 @@ impl Owed {
                 self.gateway.log.append(draft).await?;
                 Ok(Judged::Put(filtered))
             }
-            Err(denial) => self.keep(ask, "denied", Some(&denial)).await,
+            Err(denial) => self.keep_because(ask, ("denied", &found), Some(&denial)).await,
         }
     }
 
@@ -88,8 +89,18 @@ impl Owed {
         reason: &'static str,
         denial: Option<&crate::policy::Denial>,
     ) -> Result<Judged, Refusal> {
+        self.keep_because(ask, (reason, &[]), denial).await
+    }
+
+    /// The same, with what was found in the question.
+    async fn keep_because(
+        &self,
+        ask: Ask,
+        why: (&'static str, &[Finding]),
+        denial: Option<&crate::policy::Denial>,
+    ) -> Result<Judged, Refusal> {
         let about = journal::About { call: self.facts.call, server: &self.facts.server, ask };
-        let receipt = self.gateway.log.append(journal::kept(&self.rules, &about, reason, denial)).await?;
+        let receipt = self.gateway.log.append(journal::kept(&self.rules, &about, why, denial)).await?;
         Ok(Judged::Kept(receipt))
     }
 

@@ -8,14 +8,8 @@ use crate::route::Target;
 use std::sync::Arc;
 
 impl Owed {
-    /// Judges a result, and does what policy asks for.
-    pub(super) fn release(&mut self, result: &Filtered<String>, is_error: bool) -> Result<(), Refusal> {
-        let more = self.may_return(result, is_error)?;
-        self.honour(more.as_deref(), result)
-    }
-
     /// The second decision: whether this result may go back.
-    fn may_return(
+    pub(super) fn may_return(
         &mut self,
         result: &Filtered<String>,
         is_error: bool,
@@ -49,7 +43,11 @@ impl Owed {
 
     /// The obligations of the call and of its result: size, what must not pass, what is recorded; and what the
     /// session now knows.
-    fn honour(&mut self, of_result: Option<&Obligations>, result: &Filtered<String>) -> Result<(), Refusal> {
+    pub(super) fn honour(
+        &mut self,
+        of_result: Option<&Obligations>,
+        result: &Filtered<String>,
+    ) -> Result<(), Refusal> {
         let facts = &self.facts;
         let signs = self.tally.signs.clone();
         let kinds = || result.findings().iter().map(|finding| finding.kind).chain(signs.iter().copied());

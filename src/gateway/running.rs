@@ -4,8 +4,9 @@ use super::owed::{Owed, Status, status_of};
 use super::questions::{Heard, Judged};
 use super::reply::{Frame, Said};
 use super::rounds::Round;
+use super::wanted::{at_least, milder};
 use super::{Refusal, era, tasks};
-use crate::inspect::{Direction, Filtered, Route, Subject};
+use crate::inspect::{Direction, Filtered, Manner, Operator, Route, Subject};
 use crate::mcp::{Ask, Edit, Edition, Era, Method, Object};
 use crate::route::{Front, Target, expose_uris};
 use crate::upstream::{self, Answer, ClearedCall, Inbound, LogLevel, Question, Upstream};
@@ -243,6 +244,38 @@ impl Running {
 
     pub(super) fn filter(&mut self, raw: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
         let raw = self.owed.cleaned(raw)?;
+        self.inspected(raw, exempt, &[])
+    }
+
+    /// The last frame: filtered, judged again, and filtered once more where policy then wants a stricter operator.
+    fn released(
+        &mut self,
+        raw: String,
+        exempt: &[&str],
+        is_error: bool,
+    ) -> Result<Filtered<String>, Refusal> {
+        let raw = self.owed.cleaned(raw)?;
+        let before = self.owed.tally.findings.len();
+        let mut filtered = self.inspected(raw.clone(), exempt, &[])?;
+        let more = self.owed.may_return(&filtered, is_error)?;
+        let wanted = at_least(more.as_deref());
+        if milder(filtered.findings(), &wanted) {
+            self.owed.tally.findings.truncate(before);
+            self.owed.tally.frames -= 1;
+            self.owed.tally.bytes -= raw.len() as u64;
+            filtered = self.inspected(raw, exempt, &wanted)?;
+        }
+        self.owed.honour(more.as_deref(), &filtered)?;
+        Ok(filtered)
+    }
+
+    /// Inspects what has been cleaned: as the settings say, as the call's policies want, and `more`.
+    fn inspected(
+        &mut self,
+        raw: String,
+        exempt: &[&str],
+        more: &[(&str, Operator)],
+    ) -> Result<Filtered<String>, Refusal> {
         let subject = Subject { call: self.owed.facts.call, direction: Direction::Response, exempt };
         self.owed.tally.bytes += raw.len() as u64;
         let (facts, catalog) = (&self.owed.facts, &self.owed.rules.catalog);
@@ -251,12 +284,19 @@ impl Running {
             Some(Target::Prompt(name)) => catalog.prompts.get(name),
             Some(Target::Resource { .. } | Target::Extension { .. }) | None => None,
         };
-        let route = Route { server: Some(&facts.server), tool: entry.map(|entry| entry.own.as_str()) };
+        let route = Route {
+            server: Some(&facts.server),
+            tool: entry.map(|entry| entry.own.as_str()),
+            principal: Some(&self.owed.caller.id),
+        };
+        let mut at_least = at_least(facts.wanted.as_deref());
+        at_least.extend(more);
+        let manner = Manner { route, whose: facts.owner.whose(), at_least: &at_least, tokens: false };
         let filtered = self
             .owed
             .rules
             .inspector
-            .filter_for(raw, &subject, route)
+            .filter_as(raw, &subject, &manner)
             .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
         self.owed.tally.frames += 1;
         self.owed.tally.findings.extend_from_slice(filtered.findings());
@@ -321,8 +361,7 @@ impl Running {
         if !is_error {
             self.owed.structured(&text)?;
         }
-        let filtered = self.filter(text, if handle { &["/taskId"] } else { &[] })?;
-        self.owed.release(&filtered, is_error)?;
+        let filtered = self.released(text, if handle { &["/taskId"] } else { &[] }, is_error)?;
         Ok((if is_error { Status::ToolError } else { Status::Ok }, filtered))
     }
 
@@ -353,10 +392,9 @@ impl Running {
         if facts.edition.era() == Era::Modern && era::is_url_required(&raw) {
             return self.url_required(&raw).await;
         }
-        let filtered =
-            era::error(raw, facts.method, facts.edition).and_then(|raw| self.filter(raw, &["/code"]));
         // An error is a result like any other: policy may keep it back too.
-        let judged = filtered.and_then(|error| self.owed.release(&error, true).map(|()| error));
+        let judged =
+            era::error(raw, facts.method, facts.edition).and_then(|raw| self.released(raw, &["/code"], true));
         match judged {
             Ok(error) => Step::Last(Status::RpcError, Frame::Error(error)),
             Err(refusal) => self.last(refusal),

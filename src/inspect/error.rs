@@ -89,6 +89,29 @@ pub enum Error {
         #[source]
         source: aho_corasick::BuildError,
     },
+    /// An operator that cannot be honoured for a type that it is named for.
+    #[error(
+        "`{kind}` cannot be treated by `{operator}`, use `pseudonymise`, `mask`, `drop` or `block` for it"
+    )]
+    Unfit {
+        /// The type.
+        kind: String,
+        /// The operator.
+        operator: &'static str,
+    },
+    /// Tokens without a vault.
+    #[error("`tokenise` needs `inspect.vault`, where the values are kept")]
+    NoVault,
+    /// A number of the vault's settings is out of bounds.
+    #[error("`inspect.vault.{name}` must be from {least} to {most}")]
+    Vault {
+        /// The setting.
+        name: &'static str,
+        /// Least.
+        least: u64,
+        /// Most.
+        most: u64,
+    },
     /// A planted value came out of the pipeline.
     #[error(
         "self-test failed: a value of rule `{rule}`, planted {form}, came out in direction `{direction}`: the rule, another one that goes first, or a setting under `inspect` is to blame"

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Minted;
+
 /// Which way a value travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +51,8 @@ pub struct Route<'a> {
     pub server: Option<&'a str>,
     /// The tool's or prompt's own name there.
     pub tool: Option<&'a str>,
+    /// The principal's id.
+    pub principal: Option<&'a str>,
 }
 
 /// What was found, for records and policies. It never holds the value nor a part of it.
@@ -81,12 +85,12 @@ pub struct Finding {
 ///
 /// ```compile_fail,E0451
 /// use sealgate::inspect::Filtered;
-/// let forged = Filtered { value: String::from("{}"), findings: Vec::new(), call: uuid::Uuid::nil() };
+/// let forged = Filtered { value: String::from("{}"), findings: Vec::new(), minted: Vec::new(), call: uuid::Uuid::nil() };
 /// ```
 ///
 /// ```compile_fail,E0599
 /// use sealgate::inspect::Filtered;
-/// let forged = Filtered::new(String::from("{}"), Vec::new(), uuid::Uuid::nil());
+/// let forged = Filtered::new(String::from("{}"), (Vec::new(), Vec::new()), uuid::Uuid::nil());
 /// ```
 ///
 /// and its value cannot be exchanged:
@@ -106,12 +110,18 @@ pub struct Finding {
 pub struct Filtered<T> {
     value: T,
     findings: Vec<Finding>,
+    minted: Vec<Minted>,
     call: Uuid,
 }
 
 impl<T> Filtered<T> {
-    pub(super) fn new(value: T, findings: Vec<Finding>, call: Uuid) -> Self {
-        Self { value, findings, call }
+    pub(super) fn new(value: T, (findings, minted): (Vec<Finding>, Vec<Minted>), call: Uuid) -> Self {
+        Self { value, findings, minted, call }
+    }
+
+    /// The tokens that were made, and what they stand for. They must be kept before the value goes on.
+    pub fn minted(&self) -> &[Minted] {
+        &self.minted
     }
 
     /// The inspected value.
@@ -141,6 +151,7 @@ impl<T> fmt::Debug for Filtered<T> {
         out.debug_struct("Filtered")
             .field("call", &self.call)
             .field("findings", &self.findings.len())
+            .field("minted", &self.minted.len())
             .field("value", &"***")
             .finish()
     }

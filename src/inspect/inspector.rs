@@ -12,7 +12,7 @@ use super::filtered::Filtered;
 use super::found::{Around, Effort, Evidence};
 use super::ledger::{Ledger, commitment, hex};
 use super::notes::{Notes, Passed};
-use super::operators::Operators;
+use super::operators::{Mint, Operators};
 use super::pass::{Named, Pass, Sighting, apply};
 use super::place::Place;
 use super::pointer::Exempt;
@@ -20,7 +20,10 @@ use super::rules::{self, Rule};
 use super::selection::Selection;
 use super::settings::Settings;
 use super::walk::{Above, holds_json, walk};
-use super::{Blocked, Config, Direction, Error, Limits, Operator, Route, Subject, custom, selftest};
+use super::{
+    Blocked, Config, Direction, Error, Limits, Manner, Operator, Route, Scope, Subject, custom, selftest,
+    settings,
+};
 
 /// Rounds of masking before a value is refused.
 const ROUNDS: usize = 8;
@@ -33,6 +36,8 @@ pub struct Inspector {
     selection: Selection,
     settings: Settings,
     keyed: bool,
+    /// How far pseudonyms reach, and tokens.
+    scopes: (Scope, Scope),
     limits: Limits,
     key: hmac::Key,
     digest: String,
@@ -53,6 +58,9 @@ impl Inspector {
         if let Some(limit) = config.limits.zero() {
             return Err(Error::ZeroLimit { limit });
         }
+        if let Some(tokens) = &config.vault {
+            tokens.check()?;
+        }
         let own = custom::load(&config.rules)?;
         let mut rules = rules::load()?;
         custom::check_names(&rules, &own.rules)?;
@@ -63,6 +71,10 @@ impl Inspector {
             digest: ruleset_digest(&engine, &selection, &own.digest),
             keyed: selection.any(&engine, |rule| matches!(rule.how, rules::How::Keyed(_))),
             settings: Settings::new(config, engine.rules())?,
+            scopes: (
+                config.pseudonyms.scope,
+                config.vault.as_ref().map_or(Scope::Message, |vault| vault.scope),
+            ),
             limits: config.limits.clone(),
             key: hmac::Key::new(hmac::HMAC_SHA256, commitment_key),
             engine,
@@ -115,25 +127,28 @@ impl Inspector {
     /// # Errors
     /// [`Blocked`] if the text is not one JSON value or cannot be inspected within the limits.
     pub fn filter(&self, json: String, subject: &Subject<'_>) -> Result<Filtered<String>, Blocked> {
-        self.filter_for(json, subject, Route::default())
+        self.filter_as(json, subject, &Manner::default())
     }
 
-    /// The same for a value whose backend and tool are known: some settings hold only for them.
+    /// The same for a value of which more is known: where it comes from, whose it is, what policy asks for.
     ///
     /// # Errors
     /// As [`filter`](Self::filter).
-    pub fn filter_for(
+    pub fn filter_as(
         &self,
         json: String,
         subject: &Subject<'_>,
-        route: Route<'_>,
+        manner: &Manner<'_>,
     ) -> Result<Filtered<String>, Blocked> {
         if json.len() > self.limits.bytes {
             return Err(Blocked::TooLarge { bytes: json.len(), limit: self.limits.bytes });
         }
         let exempt = Exempt::new(subject.exempt);
-        let operators = self.settings.of(subject.direction, route);
+        let operators = self.operators(subject.direction, manner);
+        let scope = self.scopes.0.of(&manner.whose, subject.call);
+        let mint = manner.tokens.then(|| Mint::new(self.scopes.1.of(&manner.whose, subject.call)));
         let mut pass = self.pass(subject.direction, &operators, json.len());
+        (pass.operators.scope, pass.operators.mint) = (&scope, mint.as_ref());
         let mut value = json;
         for _round in 0..ROUNDS {
             let edits = walk(&mut pass, &value, &exempt, &Above::default())?;
@@ -143,10 +158,33 @@ impl Inspector {
             // Masking can bring words closer to a value or make a long value short enough for a rule, so it goes on
             // until nothing is found: inspecting twice is inspecting once.
             if edits.is_empty() || !std::mem::take(&mut pass.unsettled) {
-                return Ok(Filtered::new(value, pass.ledger.into_findings(), subject.call));
+                let findings = pass.ledger.into_findings();
+                let minted = mint.map(Mint::into_minted).unwrap_or_default();
+                return Ok(Filtered::new(value, (findings, minted), subject.call));
             }
         }
         Err(Blocked::NotSettled { rounds: ROUNDS })
+    }
+
+    /// The operators of the settings, or stricter ones where policy asks for them.
+    fn operators(&self, direction: Direction, manner: &Manner<'_>) -> Cow<'_, [Operator]> {
+        let mut operators = self.settings.of(direction, manner.route);
+        if !manner.at_least.is_empty() {
+            for (rule, operator) in self.engine.rules().iter().zip(operators.to_mut()) {
+                let wanted = manner.at_least.iter().filter(|(kind, _)| *kind == rule.kind);
+                *operator = wanted.map(|(_, wanted)| *wanted).fold(*operator, Operator::max);
+            }
+        }
+        operators
+    }
+
+    /// Types, and operators that cannot be honoured for them: where they are named for them, that is an error.
+    pub fn unfit(&self) -> impl Iterator<Item = (&'static str, Operator)> {
+        let each = |rule: &'static str, of: &Rule| {
+            let unfit = Operator::ALL.into_iter().filter(|operator| settings::unfit(of, *operator));
+            unfit.map(|operator| (rule, operator)).collect::<Vec<_>>()
+        };
+        self.engine.rules().iter().flat_map(move |rule| each(rule.kind, rule))
     }
 
     /// Masks what is found in a text that is not an MCP value: a log line, a line of a process's output, an error
@@ -263,7 +301,7 @@ impl Inspector {
             limits: &self.limits,
             on: self.selection.on(direction),
             effort: Effort::for_bytes(bytes),
-            operators: Operators { of, key: &self.key, scope: "" },
+            operators: Operators { of, key: &self.key, scope: "", mint: None },
             ledger: Ledger::new(&self.key, self.limits.findings),
             keyed: self.keyed,
             unsettled: false,

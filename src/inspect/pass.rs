@@ -121,8 +121,8 @@ impl Pass<'_, '_> {
 
     /// Counts one finding.
     pub fn record(&mut self, one: &Seen, pointer: &str) -> Result<(), Blocked> {
-        let kind = self.engine.rule(one.rule).map(|rule| rule.kind).unwrap_or_default();
-        let operator = self.operators.of(one.rule).name();
+        let Some(rule) = self.engine.rule(one.rule) else { return Ok(()) };
+        let (kind, operator) = (rule.kind, self.operators.done(rule, one).name());
         self.ledger.record(kind, (operator, one.evidence.name()), pointer.to_owned(), one)
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::config::Override;
-use super::rules::Rule;
+use super::rules::{How, Rank, Rule};
 use super::selection::{Selection, known};
 use super::{Config, Direction, Error, Operator, Route};
 
@@ -18,8 +18,19 @@ pub(super) struct Settings {
 
 impl Settings {
     pub fn new(config: &Config, rules: &[Rule]) -> Result<Self, Error> {
-        for name in config.operators.iter().filter_map(|one| one.types.as_ref()).flatten() {
-            known(name, rules)?;
+        for one in &config.operators {
+            for name in one.types.iter().flatten() {
+                known(name, rules)?;
+                if let Some(rule) = rules.iter().find(|rule| rule.kind == *name && unfit(rule, one.operator))
+                {
+                    return Err(Error::Unfit { kind: rule.kind.into(), operator: one.operator.name() });
+                }
+            }
+        }
+        let flows = [config.request.operator, config.response.operator];
+        let all = config.operators.iter().map(|one| one.operator).chain(flows);
+        if config.vault.is_none() && all.into_iter().any(|operator| operator == Operator::Tokenise) {
+            return Err(Error::NoVault);
         }
         let all = |operator: Operator| rules.iter().map(|_| operator).collect();
         let mut settings = Self {
@@ -29,8 +40,11 @@ impl Settings {
             kinds: rules.iter().map(|rule| rule.kind).collect(),
         };
         // What holds everywhere is settled once; what holds for some servers or tools, for each call.
-        let (everywhere, some): (Vec<Override>, Vec<Override>) =
-            config.operators.iter().cloned().partition(|one| one.servers.is_none() && one.tools.is_none());
+        let (everywhere, some): (Vec<Override>, Vec<Override>) = config
+            .operators
+            .iter()
+            .cloned()
+            .partition(|one| one.servers.is_none() && one.tools.is_none() && one.principals.is_none());
         settings.overrides = everywhere;
         settings.request = settings.of(Direction::Request, Route::default()).into_owned();
         settings.response = settings.of(Direction::Response, Route::default()).into_owned();
@@ -92,6 +106,33 @@ fn fits(one: &Override, direction: Direction, route: Route<'_>) -> bool {
     one.direction.is_none_or(|only| only == direction)
         && named(&one.servers, route.server)
         && named(&one.tools, route.tool)
+        && named(&one.principals, route.principal)
+}
+
+/// Types that words around say: another value of their shape would be found again.
+const SHAPELESS: [&str; 8] = [
+    "drivers_license",
+    "health_member_id",
+    "ip_address",
+    "mac_address",
+    "medical_record_number",
+    "passport",
+    "phone",
+    "vin",
+];
+
+/// Whether an operator cannot be honoured for findings of a rule: nothing of a secret may stay, and not every type has
+/// another value of its shape. Where no types are named, these are masked or get a pseudonym.
+pub(super) fn unfit(rule: &Rule, operator: Operator) -> bool {
+    match operator {
+        Operator::Partial => rule.rank >= Rank::NamedSecret,
+        Operator::Surrogate => {
+            rule.rank >= Rank::NamedSecret
+                || matches!(rule.how, How::Keyed(_))
+                || SHAPELESS.contains(&rule.kind)
+        }
+        _ => false,
+    }
 }
 
 fn speaks_of(one: &Override, kind: &str) -> bool {

@@ -188,6 +188,7 @@ fn over(server: Option<&str>, types: &[&str], operator: Operator) -> Override {
         direction: None,
         servers: server.map(|server| vec![server.to_owned()]),
         tools: None,
+        principals: None,
         operator,
     }
 }
@@ -209,8 +210,8 @@ fn operators_are_chosen_by_type_and_server_and_the_strictest_counts() {
     let value = json!({"to": "Ana@example.com", "cc": "ana@example.com", "card": 4_111_111_111_111_111_u64,
                        "ssn": "536-22-8726"});
     let filter = |server| {
-        let route = Route { server, tool: None };
-        inspector.filter_for(value.to_string(), &subject(&[]), route)
+        let route = Route { server, ..Route::default() };
+        inspector.filter_as(value.to_string(), &subject(&[]), &Manner { route, ..Manner::default() })
     };
     let out = filter(None).unwrap();
     let plain: Value = serde_json::from_str(out.value()).unwrap();
@@ -225,6 +226,90 @@ fn operators_are_chosen_by_type_and_server_and_the_strictest_counts() {
     assert_eq!((&plain["to"], &plain["ssn"]), (&value["to"], &json!("")));
     assert!(lax.findings().iter().any(|one| one.operator == "allow"), "what stays is recorded");
     assert!(matches!(filter(Some("strict")), Err(Blocked::Forbidden { .. })));
+}
+
+#[test]
+fn pseudonyms_join_inside_their_scope_and_not_across() {
+    let name = |scope, whose: Whose<'_>, call: u128| {
+        let config = Config {
+            response: Flow { operator: Operator::Pseudonymise, ..Flow::default() },
+            pseudonyms: Pseudonyms { scope },
+            ..Config::default()
+        };
+        let subject = Subject { call: Uuid::from_u128(call), ..subject(&[]) };
+        let manner = Manner { whose, ..Manner::default() };
+        let inspector = Inspector::new(&config, &[7; 32]).unwrap();
+        inspector.filter_as(json!(["ana@example.com"]).to_string(), &subject, &manner).unwrap().into_value()
+    };
+    let whose = |tenant, principal, session| Whose { tenant, principal, session };
+    let ana = whose("acme", "ana", "s1");
+    // What stays the same inside of the scope, and what differs across it.
+    for (scope, inside, across) in [
+        (Scope::Message, (ana, 1), (ana, 2)),
+        (Scope::Session, (ana, 2), (whose("acme", "ana", "s2"), 1)),
+        (Scope::Principal, (whose("acme", "ana", "s2"), 2), (whose("acme", "ben", "s1"), 1)),
+        (Scope::Tenant, (whose("acme", "ben", "s2"), 2), (whose("other", "ana", "s1"), 1)),
+    ] {
+        let first = name(scope, ana, 1);
+        assert!(first.contains("[EMAIL_"), "{first}");
+        assert_eq!(first, name(scope, inside.0, inside.1), "{scope:?}");
+        assert_ne!(first, name(scope, across.0, across.1), "{scope:?}");
+    }
+    assert_eq!(name(Scope::Gateway, ana, 1), name(Scope::Gateway, whose("other", "x", "y"), 2));
+}
+
+#[test]
+fn what_policy_asks_for_counts_if_it_is_stricter_and_principals_have_operators_of_their_own() {
+    let mut of_ben = over(None, &["email"], Operator::Partial);
+    of_ben.principals = Some(vec!["ben".into()]);
+    let inspector =
+        Inspector::new(&Config { operators: vec![of_ben], ..Config::default() }, &[7; 32]).unwrap();
+    let filter = |principal, at_least| {
+        let manner = Manner { route: Route { principal, ..Route::default() }, at_least, ..Manner::default() };
+        inspector
+            .filter_as(json!("ana@example.com").to_string(), &subject(&[]), &manner)
+            .unwrap()
+            .into_value()
+    };
+    assert_eq!(filter(Some("ana"), &[]), "\"[EMAIL]\"");
+    assert_eq!(filter(Some("ben"), &[]), "\"a***@***.com\"");
+    assert_eq!(filter(Some("ben"), &[("email", Operator::Drop)]), "\"\"");
+    assert_eq!(filter(Some("ana"), &[("email", Operator::Partial)]), "\"[EMAIL]\"", "milder is not taken");
+    assert_eq!(filter(Some("ben"), &[("us_ssn", Operator::Drop)]), "\"a***@***.com\"", "another type");
+}
+
+#[test]
+fn an_operator_that_cannot_be_honoured_is_refused_at_the_start() {
+    let error = |config: Config| Inspector::new(&config, &[7; 32]).unwrap_err().to_string();
+    let with = |types: &[&str], operator| Config {
+        operators: vec![over(None, types, operator)],
+        ..Config::default()
+    };
+    assert!(
+        error(with(&["private_key"], Operator::Partial))
+            .contains("`private_key` cannot be treated by `partial`")
+    );
+    assert!(
+        error(with(&["person"], Operator::Surrogate)).contains("`person` cannot be treated by `surrogate`")
+    );
+    assert!(error(with(&["email"], Operator::Tokenise)).contains("needs `inspect.vault`"));
+    let vault = Some(Tokens { max_entries: 0, ..Tokens::default() });
+    assert!(error(Config { vault, ..Config::default() }).contains("`inspect.vault.maxEntries`"));
+}
+
+#[test]
+fn a_surrogate_keeps_nothing_of_its_value() {
+    let operators = vec![over(None, &[], Operator::Surrogate)];
+    let config = Config { operators, enable: vec!["person".into()], ..Config::default() };
+    let inspector = Inspector::new(&config, &[7; 32]).unwrap();
+    let value = json!({"full_name": "Ana Lopez", "swift": "DEUTDEFF500", "iban": "GB82WEST12345698765432",
+                       "btc": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"});
+    let (out, found) = filter(&inspector, &value);
+    assert!(found.len() >= 3, "{found:?}");
+    for word in ["Ana", "Lopez", "DEUTDEFF", "WEST", "eP5QGefi"] {
+        assert!(!out.to_string().contains(word), "{word}: {out}");
+    }
+    assert_eq!(filter(&inspector, &out).0, out, "twice is once");
 }
 
 #[test]
@@ -267,5 +352,17 @@ fn rules_of_ones_own_are_found_and_bad_ones_are_named() {
     ] {
         let error = build(&rules).unwrap_err().to_string();
         assert!(error.contains(problem), "{problem}: {error}");
+    }
+}
+
+#[test]
+fn every_operator_holds_back_every_sample() {
+    for operator in
+        [Operator::Partial, Operator::Surrogate, Operator::Pseudonymise, Operator::Drop, Operator::Block]
+    {
+        let flow = Flow { operator, ..Flow::default() };
+        let everything = Config { request: flow.clone(), response: flow, ..Config::default() };
+        let built = Inspector::new(&everything, &[7; 32]).map(|_| ());
+        assert!(built.is_ok(), "{operator:?}: {}", built.unwrap_err());
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn id_of(policy: &Policy) -> Result<&str, Complaint> {
 pub(super) fn notes(policy: &Policy, able: Option<&Abilities>) -> Result<Notes, Vec<Complaint>> {
     let id: Arc<str> = policy.annotation("id").unwrap_or_default().into();
     let mut notes = Notes { mode: Mode::Enforced, obligations: Arc::default(), severity: 0, reply: None };
-    let mut asked = Obligations::default();
+    let (mut asked, mut mode) = (Obligations::default(), None);
     let mut complaints = Vec::new();
     for (name, value) in policy.annotations() {
         let read = match name {
@@ -86,6 +86,7 @@ pub(super) fn notes(policy: &Policy, able: Option<&Abilities>) -> Result<Notes, 
             "reply" => reply(value).map(|text| notes.reply = Some(text)),
             "shadow" => flag(name, value).map(|()| notes.mode = Mode::Shadow),
             "oblige" => flag(name, value).map(|()| notes.mode = Mode::Oblige),
+            "redact_mode" => redact_mode(value).map(|read| mode = Some(read)),
             _ if OBLIGATIONS.contains(&name) => obligation(&mut asked, (name, value), &id, able),
             _ if KNOWN.contains(&name) || name.starts_with("x_") => Ok(()),
             _ => Err(unknown(name)),
@@ -93,11 +94,10 @@ pub(super) fn notes(policy: &Policy, able: Option<&Abilities>) -> Result<Notes, 
         complaints.extend(read.err());
     }
     complaints.extend(contradiction(policy, &asked));
-    // Without a mode, findings are masked: that has to be possible too.
-    let mode = asked.redact_mode.unwrap_or(RedactMode::Mask);
-    if !asked.redact.is_empty() && able.is_some_and(|able| !able.modes.contains(&mode)) {
-        complaints.push(unable(mode));
+    if let Some(mode) = mode {
+        asked.redact.values_mut().for_each(|of| *of = mode);
     }
+    complaints.extend(able.and_then(|able| unable(&asked, able)));
     if !complaints.is_empty() {
         complaints.sort_unstable();
         return Err(complaints);
@@ -193,13 +193,9 @@ fn obligation(
                 if let Some(able) = able.filter(|able| !able.detectors.contains(kind)) {
                     return Err(no_detector(kind, able));
                 }
-                asked.redact.insert(kind.to_owned());
+                // Without a mode, findings are masked.
+                asked.redact.insert(kind.to_owned(), RedactMode::Mask);
             }
-        }
-        "redact_mode" => {
-            let known = RedactMode::ALL.map(RedactMode::as_str).join(", ");
-            let mode = RedactMode::parse(value).ok_or_else(|| wrong(&format!("use one of {known}")))?;
-            asked.redact_mode = Some(mode);
         }
         "audit" => {
             asked.audit = Some(match value {
@@ -254,12 +250,36 @@ fn obligation(
     Ok(())
 }
 
-fn unable(mode: RedactMode) -> Complaint {
-    (
-        format!("this gateway does not redact by `{}`", mode.as_str()),
-        "use `block`, or `mask` with `operator: mask` (or stricter) in both directions of `inspect`"
-            .to_owned(),
-    )
+fn redact_mode(value: &str) -> Result<RedactMode, Complaint> {
+    RedactMode::parse(value).ok_or_else(|| {
+        let known = RedactMode::ALL.map(RedactMode::as_str);
+        let help = closest(value, known).map_or_else(
+            || format!("use one of {}", known.join(", ")),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        (format!("`{}` is not a value of `@redact_mode`", value.escape_debug()), help)
+    })
+}
+
+/// What of the redaction that is asked for cannot be done here.
+fn unable(asked: &Obligations, able: &Abilities) -> Option<Complaint> {
+    let impossible = asked.redact.values().find(|mode| !able.modes.contains(mode));
+    if let Some(mode) = impossible {
+        let help = match mode {
+            RedactMode::Tokenise => "set `inspect.vault`, where the values are kept",
+            _ => "use `mask` or `block`",
+        };
+        return Some((format!("this gateway does not redact by `{}`", mode.as_str()), help.to_owned()));
+    }
+    let unfit = asked.redact.iter().find(|(kind, mode)| able.unfit.contains(&((*kind).clone(), **mode)));
+    unfit.map(|(kind, mode)| {
+        let message = format!("`{kind}` cannot be redacted by `{}`", mode.as_str());
+        (
+            message,
+            "use `pseudonymise`, `mask`, `drop` or `block`; other kinds go into a policy of their own"
+                .to_owned(),
+        )
+    })
 }
 
 fn no_detector(kind: &str, able: &Abilities) -> Complaint {

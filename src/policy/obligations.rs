@@ -1,6 +1,6 @@
 //! What must be done when a policy matches: read from its annotations at load, combined for each call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +20,19 @@ pub enum Capture {
     RequestResponse,
 }
 
-/// What becomes of a finding. Of several, the strictest counts: the later one in this order.
+/// What becomes of a finding. Of several for one kind, the strictest counts: the later one in this order, which is that of
+/// how little whoever reads it learns or can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedactMode {
-    /// A token that can be opened again where policy says so.
-    Tokenize,
-    /// A keyed pseudonym: equal values stay equal.
-    Pseudonymise,
-    /// A made-up value of the same form.
-    Surrogate,
     /// A part of the value stays.
     Partial,
+    /// A token that is opened again where policy says so.
+    Tokenise,
+    /// A made-up value of the same form.
+    Surrogate,
+    /// A keyed pseudonym: equal values stay equal.
+    Pseudonymise,
     /// The type in brackets.
     Mask,
     /// The value is taken out.
@@ -43,10 +44,10 @@ pub enum RedactMode {
 impl RedactMode {
     /// Every mode, from the mildest to the strictest.
     pub const ALL: [Self; 7] = [
-        Self::Tokenize,
-        Self::Pseudonymise,
-        Self::Surrogate,
         Self::Partial,
+        Self::Tokenise,
+        Self::Surrogate,
+        Self::Pseudonymise,
         Self::Mask,
         Self::Drop,
         Self::Block,
@@ -55,10 +56,10 @@ impl RedactMode {
     /// The word in `@redact_mode`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Tokenize => "tokenize",
-            Self::Pseudonymise => "pseudonymise",
-            Self::Surrogate => "surrogate",
             Self::Partial => "partial",
+            Self::Tokenise => "tokenise",
+            Self::Surrogate => "surrogate",
+            Self::Pseudonymise => "pseudonymise",
             Self::Mask => "mask",
             Self::Drop => "drop",
             Self::Block => "block",
@@ -111,12 +112,9 @@ pub struct Obligations {
     /// How often.
     #[serde(rename = "rate_limit", skip_serializing_if = "BTreeSet::is_empty")]
     pub rates: BTreeSet<Rate>,
-    /// Kinds of findings that must not pass as they are.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub redact: BTreeSet<String>,
-    /// What becomes of them; masked if nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub redact_mode: Option<RedactMode>,
+    /// Kinds of findings that must not pass as they are, and what becomes of each at least.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redact: BTreeMap<String, RedactMode>,
 }
 
 #[allow(clippy::ref_option, reason = "serde calls it with a reference")]
@@ -139,8 +137,9 @@ impl Obligations {
         self.max_bytes = least(self.max_bytes, other.max_bytes);
         self.notify.extend(other.notify.iter().cloned());
         self.rates.extend(other.rates.iter().cloned());
-        self.redact.extend(other.redact.iter().cloned());
-        self.redact_mode = self.redact_mode.max(other.redact_mode);
+        for (kind, mode) in &other.redact {
+            self.redact.entry(kind.clone()).and_modify(|known| *known = (*known).max(*mode)).or_insert(*mode);
+        }
     }
 }
 
@@ -158,6 +157,8 @@ pub struct Abilities {
     pub detectors: BTreeSet<String>,
     /// Modes of redaction that inspection knows.
     pub modes: BTreeSet<RedactMode>,
+    /// Those of them that it cannot do for some kinds.
+    pub unfit: BTreeSet<(String, RedactMode)>,
     /// Names of those who can be told.
     pub receivers: BTreeSet<String>,
     /// Whether people can approve calls.
@@ -172,15 +173,14 @@ mod tests {
     #[test]
     fn several_combine_to_the_union_and_the_strictest() {
         let mut one = Obligations {
-            redact: ["email".to_owned()].into(),
-            redact_mode: Some(RedactMode::Tokenize),
+            redact: [("email".to_owned(), RedactMode::Tokenise), ("iban".to_owned(), RedactMode::Drop)]
+                .into(),
             max_bytes: Some(10),
             audit: Some(Capture::RequestResponse),
             ..Obligations::default()
         };
         one.add(&Obligations {
-            redact: ["iban".to_owned()].into(),
-            redact_mode: Some(RedactMode::Drop),
+            redact: [("email".to_owned(), RedactMode::Mask), ("iban".to_owned(), RedactMode::Partial)].into(),
             max_bytes: Some(20),
             audit: Some(Capture::Metadata),
             approval_ttl: Some(Duration::from_mins(1)),
@@ -190,7 +190,7 @@ mod tests {
         let text = serde_json::to_string(&one).unwrap();
         assert_eq!(
             text,
-            r#"{"approval_ttl_s":60,"audit":"request_response","justification":true,"max_bytes":10,"redact":["email","iban"],"redact_mode":"drop"}"#
+            r#"{"approval_ttl_s":60,"audit":"request_response","justification":true,"max_bytes":10,"redact":{"email":"mask","iban":"drop"}}"#
         );
     }
 }

@@ -344,3 +344,59 @@ async fn what_a_session_has_read_stops_what_it_sends_in_both_eras() {
     assert!(denied["session_taint"].as_array().unwrap().contains(&json!("confidential")));
     assert!(denied["session_tools"].as_array().unwrap().contains(&json!("crm_get_customer")));
 }
+
+#[tokio::test]
+async fn policies_choose_what_becomes_of_findings_and_the_strictest_holds_for_each_kind() {
+    let more = "@id(\"in\") @oblige @redact(\"email,us_ssn\") @redact_mode(\"pseudonymise\")\n\
+                permit(principal, action == Action::\"ops_echo\", resource);\n\
+                @id(\"in-too\") @oblige @redact(\"us_ssn\") @redact_mode(\"drop\")\n\
+                permit(principal, action == Action::\"ops_echo\", resource);\n\
+                @id(\"out\") @oblige @redact(\"email\")\n\
+                permit(principal == User::\"bob\", action == Action::\"ReturnResult\", resource);";
+    let partly = "inspect: { request: { operator: partial }, response: { operator: partial } }";
+    let site = Site::new(&demo_servers(), partly, &policies(more));
+    let (alice, bob) = (site.token("alice", "employee"), site.token("bob", "employee"));
+    let gate = site.start();
+    let text = "mail jane@example.com, SSN 536-22-8726, IBAN GB82WEST12345698765432";
+    let said = |answer: crate::harness::Answer| {
+        answer.message()["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", answer.body))
+            .to_owned()
+    };
+    let first = said(echo(&gate, &alice, text).await);
+    assert!(
+        first.contains("mail [EMAIL_") && first.contains("SSN , ") && first.contains("****5432"),
+        "{first}"
+    );
+    assert_eq!(first, said(echo(&gate, &alice, text).await), "equal values have equal names");
+    // The configuration shows a part of a customer's address; to bob, policy shows none of it.
+    let get = json!({"id": "c-001"});
+    let to_alice = gate.call(&alice, "crm_get_customer", get.clone()).await.body;
+    let to_bob = gate.call(&bob, "crm_get_customer", get).await.body;
+    assert!(to_alice.contains("***@***.") && !to_alice.contains("[EMAIL]"), "{to_alice}");
+    assert!(!to_bob.contains("***@***.") && to_bob.contains("[EMAIL]"), "{to_bob}");
+    let records = gate.site.records();
+    let intent = records.iter().find(|r| r["kind"] == "call.intent").unwrap();
+    assert_eq!(intent["authz"]["obligations"]["redact"], json!({"email": "pseudonymise", "us_ssn": "drop"}));
+    let done: Vec<_> = intent["redact"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| (&f["type"], &f["operator"]))
+        .collect();
+    assert!(done.contains(&(&json!("email"), &json!("pseudonymise"))), "{done:?}");
+    assert!(
+        done.contains(&(&json!("us_ssn"), &json!("drop")))
+            && done.contains(&(&json!("iban"), &json!("partial"))),
+        "{done:?}"
+    );
+    assert!(!gate.site.said(intent).to_string().contains("jane"), "what is recorded is what went on");
+    assert!(
+        last(&records, "call.outcome")["redact"]["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|f| f["operator"] != "allow")
+    );
+}

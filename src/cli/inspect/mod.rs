@@ -135,7 +135,7 @@ fn answer(inspector: &Inspector, options: &Options, item: &Item) -> Answer {
         Ok(content) => (content.text(), content.shape()),
         Err(problem) => return Answer::error(item.id.clone(), problem.clone()),
     };
-    let route = Route { server: options.server.as_deref(), tool: options.tool.as_deref() };
+    let route = Route { server: options.server.as_deref(), tool: options.tool.as_deref(), principal: None };
     match inspector.explain(text, shape, (direction, route), options.explain) {
         Err(blocked) => Answer::error(item.id.clone(), blocked.to_string()),
         Ok((examined, _)) if options.redact => Answer::output(item, examined),

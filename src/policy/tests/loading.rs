@@ -101,10 +101,12 @@ fn each_mistake_is_reported_with_its_place_and_a_remedy() {
 }
 
 /// Annotations that cannot be honoured as they stand, and what is said.
-const UNMET: [(&str, &str); 26] = [
+const UNMET: [(&str, &str); 28] = [
     ("@redact(\"emial\") permit", "nothing looks for `emial`"),
     ("@redact(\"\") permit", "is not a value of `@redact`"),
-    ("@redact(\"email\") @redact_mode(\"tokenize\") permit", "does not redact by `tokenize`"),
+    ("@redact(\"email\") @redact_mode(\"tokenise\") permit", "does not redact by `tokenise`"),
+    ("@redact(\"email\") @redact_mode(\"tokenize\") permit", "`tokenize` is not a value of `@redact_mode`"),
+    ("@redact(\"private_key\") @redact_mode(\"mask\") permit", "`private_key` cannot be redacted by `mask`"),
     ("@redact(\"email\") @redact_mode(\"maks\") permit", "is not a value of `@redact_mode`"),
     ("@redact_mode(\"mask\") permit", "without `@redact`"),
     ("@rate_limit(\"30\") permit", "is not a value of `@rate_limit`"),

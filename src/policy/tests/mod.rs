@@ -113,8 +113,9 @@ fn source(text: &str) -> Source {
 
 fn abilities() -> Abilities {
     Abilities {
-        detectors: ["email".to_owned(), "iban".to_owned()].into(),
+        detectors: ["email".to_owned(), "iban".to_owned(), "private_key".to_owned()].into(),
         modes: [RedactMode::Mask, RedactMode::Block].into(),
+        unfit: [("private_key".to_owned(), RedactMode::Mask)].into(),
         receivers: ["secops".to_owned()].into(),
         approvals: true,
     }

@@ -19,7 +19,7 @@ fn obligations_of_all_that_matched_combine_and_oblige_permits_grant_nothing() {
            @id("d") permit (principal, action, resource);"#,
     ));
     let json = serde_json::to_value(&found).unwrap();
-    assert_eq!(json, json!({"max_bytes": 5, "rate_limit": ["a: 2/60s"], "redact": ["email"]}));
+    assert_eq!(json, json!({"max_bytes": 5, "rate_limit": ["a: 2/60s"], "redact": {"email": "mask"}}));
     let only = policies(r#"@id("b") @oblige @redact("email") permit (principal, action, resource);"#);
     assert!(call(&only, "s_write", &json!({"n": 1})).is_err());
     let caller = caller(&[]);
