@@ -5,7 +5,7 @@ use super::definitions::{self, Compiled, HeldTool, Keeper, Kept, Settlement};
 use super::problems::{from_policy, problem};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
-use crate::gateway::{Parts, Rules};
+use crate::gateway::{Parts, Rules, Vaulted};
 use crate::inspect::Inspector;
 use crate::inspect::sanitize::Sanitizer;
 use crate::policy::Policies;
@@ -21,6 +21,7 @@ pub(super) struct Filters {
     pub inspector: Arc<Inspector>,
     pub sanitizer: Arc<Sanitizer>,
     pub pins: Arc<PinStore>,
+    pub vaulted: Option<Vaulted>,
 }
 
 /// What rules are made from.
@@ -94,7 +95,7 @@ pub(super) enum Names {
 /// Makes rules; takes tens of milliseconds, so never on an async thread.
 pub(super) fn assemble(mut makings: Makings, generation: u64, names: Names) -> Result<Next, Vec<Problem>> {
     let config = &makings.config;
-    let Filters { inspector, sanitizer, pins } = makings.filters.clone();
+    let Filters { inspector, sanitizer, pins, vaulted } = makings.filters.clone();
     let of_pins = |e: crate::route::PinError| vec![problem(&config.data_dir, e.to_string(), "see `pins.db`")];
     let book = Book::of(pins.pins().map_err(of_pins)?);
     let outside = pins.unrecorded().map_err(of_pins)?;
@@ -154,6 +155,7 @@ pub(super) fn assemble(mut makings: Makings, generation: u64, names: Names) -> R
             policies,
             inspector,
             sanitizer,
+            vaulted,
             checks,
             catalog,
             upstreams: makings.upstreams.clone(),

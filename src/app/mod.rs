@@ -27,7 +27,7 @@ use crate::audit::anchor::{self, Anchors};
 use crate::audit::{Log, OpenError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
-use crate::gateway::{Asking, Duties, Fold, Gateway, Seals};
+use crate::gateway::{Asking, Duties, Fold, Gateway, Seals, Vaulted};
 use crate::http::{Connection, Credential, Edge, Limits, Origins, Parts, Way, routes};
 use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
@@ -35,6 +35,7 @@ use crate::inspect::sanitize::Sanitizer;
 use crate::route::{CursorKey, Front, PinStore};
 use crate::search::Indexer;
 use crate::telemetry::Metrics;
+use crate::vault::{self, Bounds, Vault};
 use assembly::Filters;
 use listeners::Listeners;
 use registry::Registry;
@@ -73,6 +74,9 @@ pub enum StartError {
     /// The sanitizer fails its own test.
     #[error("the sanitizer cannot be used")]
     Sanitize(#[from] crate::inspect::sanitize::Error),
+    /// The values that tokens stand for cannot be kept.
+    #[error("the vault of `inspect.vault` cannot be opened")]
+    Vault(#[from] vault::Error),
     /// The pins of definitions cannot be used.
     #[error("the pins of definitions cannot be used")]
     Pins(#[from] crate::route::PinError),
@@ -173,6 +177,7 @@ impl App {
         let filters = Filters {
             sanitizer: sanitizer(&config, keys.commitment())?,
             pins: Arc::new(PinStore::open(&config.data_dir)?),
+            vaulted: vaulted(&config, &clock)?,
             inspector,
         };
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
@@ -369,12 +374,22 @@ fn sanitizer(config: &Config, key: &[u8]) -> Result<Arc<Sanitizer>, StartError> 
     Ok(Arc::new(Sanitizer::new(&definitions::rules_of(config, None, None), key)?))
 }
 
+/// The vault, if there is to be one.
+fn vaulted(config: &Config, clock: &Clock) -> Result<Option<Vaulted>, vault::Error> {
+    let Some(settings) = &config.inspect.vault else { return Ok(None) };
+    let bounds =
+        Bounds { ttl: Duration::from_secs(u64::from(settings.ttl_s)), entries: settings.max_entries };
+    let vault = Vault::open(&config.data_dir, bounds, clock.clone())?;
+    Ok(Some(Vaulted { vault: Arc::new(vault), unknown: settings.unknown }))
+}
+
 /// Filters that change nothing on disk.
 fn trial_filters(config: &Config) -> Result<Filters, StartError> {
     Ok(Filters {
         inspector: Arc::new(Inspector::new(&config.inspect, &[0; 32])?),
         sanitizer: sanitizer(config, &[0; 32])?,
         pins: Arc::new(PinStore::trial(&config.data_dir)?),
+        vaulted: None,
     })
 }
 

@@ -11,6 +11,7 @@ use super::problems::problem;
 use super::report::{BackendReport, Trial};
 use super::watch::Watch;
 use crate::audit::{Draft, Kind, Log};
+use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::gateway::{Gateway, Rules};
 use crate::inspect::Inspector;
@@ -318,6 +319,10 @@ impl Registry {
                 makings.filters.inspector = Inspector::new(&config.inspect, self.keys.commitment())
                     .map(Arc::new)
                     .map_err(|e| vec![problem(file, e.to_string(), "see the section `inspect`")])?;
+            }
+            if config.inspect.vault != makings.config.inspect.vault {
+                makings.filters.vaulted = super::vaulted(&config, &Clock::system())
+                    .map_err(|e| vec![problem(file, e.to_string(), "see `inspect.vault`")])?;
             }
             if config.sanitize != makings.config.sanitize {
                 let rules = definitions::rules_of(&config, None, None);

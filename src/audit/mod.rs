@@ -50,6 +50,9 @@ pub enum Error {
     /// The store cannot be read.
     #[error("the audit log cannot be read: {0}")]
     Store(#[from] rusqlite::Error),
+    /// The values that tokens stand for cannot be erased.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::Error),
     /// A file cannot be read.
     #[error("the audit log cannot be read: {0}")]
     Io(#[from] std::io::Error),

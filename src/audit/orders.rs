@@ -208,7 +208,9 @@ impl Hands<'_> {
         }
         let seqs = match self.vault.find(&erasure.selector)? {
             Found::Held(hold) => return Err(Refused::Held { id: hold.id, reason: hold.reason }),
-            Found::Free(seqs) if seqs.is_empty() => return Err(Refused::Nothing),
+            Found::Free(seqs) if seqs.is_empty() && self.vault.tokens(&erasure.selector)? == 0 => {
+                return Err(Refused::Nothing);
+            }
             Found::Free(seqs) => seqs,
         };
         let id = self.vault.begin(erasure)?;

@@ -66,6 +66,15 @@ impl Check {
         said
     }
 
+    /// Whether structured content is what the tool declares, or nothing holds it to that.
+    pub(super) fn declares(&self, result: &str) -> bool {
+        let Some(schema) = self.output.as_ref().filter(|_| self.rules.results.schema != Guard::Off) else {
+            return true;
+        };
+        let content = Object::parse(result).and_then(|result| result.get("structuredContent"));
+        content.is_none_or(|content| schema.misfits(content).is_empty())
+    }
+
     /// Holds structured content against the schema of a tool's output.
     pub(super) fn structured(&self, sanitizer: &Sanitizer, result: &str) -> Judged {
         let mut judged = Judged::default();

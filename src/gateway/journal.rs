@@ -123,6 +123,9 @@ pub(super) fn decision(log: &Log, rules: &Rules, caller: &Caller, judgement: &Ju
     if call.method.kind() == Answerer::Forwarded {
         let ruleset = rules.inspector.ruleset_digest();
         draft = draft.member("redact", &Redact::of(&judgement.findings, ruleset));
+        if !judgement.opened.is_empty() {
+            draft = draft.member("opened", &judgement.opened);
+        }
         let wanted = judgement.obligations().and_then(|wanted| wanted.audit);
         let server = judgement.found.as_ref().map_or("", |found| &found.server);
         let whose = (caller.id.as_str(), server);

@@ -4,6 +4,7 @@ use super::checks::Said;
 use super::duties::Met;
 use super::seals::Seals;
 use super::state::{self, Resume};
+use super::tokens::{self, Filled, Opening, Placed};
 use super::wanted::{Owner, at_least, milder};
 use super::{Call, Refusal, Rules, Trace, tasks};
 use crate::audit::Receipt;
@@ -31,6 +32,8 @@ pub(super) struct Judgement {
     pub findings: Vec<Finding>,
     /// What was done about the policies' obligations.
     pub met: Met,
+    /// Tokens that are opened on the way.
+    pub opened: Vec<Opening>,
     /// The permit of a call that is refused although policy permits it.
     pub withheld: Option<Permit>,
     /// How an unfinished request goes on, if this is a retry.
@@ -52,6 +55,10 @@ pub(super) struct Passed {
     pub permit: Permit,
     pub params: Filtered<String>,
     pub found: Found,
+    /// Tokens in the arguments that are to be opened.
+    pub open: Vec<Placed>,
+    /// The arguments with what they stand for, for the last hop.
+    pub filled: Option<Filled>,
 }
 
 /// A recorded ruling.
@@ -77,6 +84,7 @@ pub(super) fn judge(rules: &Rules, seals: &Seals, caller: &Caller, call: Call) -
         recorded: None,
         findings: Vec::new(),
         met: Met::default(),
+        opened: Vec::new(),
         withheld: None,
         resume: None,
         call,
@@ -111,7 +119,7 @@ fn forward(
         Resolved::Unknown | Resolved::Malformed(_) => Route::default(),
     };
     // What inspection refuses is not recorded either; so it goes first.
-    let mut filtered = inspected(rules, caller, call, (route, &[]))?;
+    let filtered = inspected(rules, caller, call, (route, &[]))?;
     judgement.recorded = Some(without_state(filtered.value()));
     judgement.findings = filtered.findings().to_vec();
     let found_first = judgement.findings.len();
@@ -155,18 +163,8 @@ fn forward(
     let question = Question { call: call.id, asked, circumstances: &circumstances, findings: &kinds };
     match rules.policies.authorize(caller, &question) {
         Ok(permit) => {
-            let wanted = at_least(permit.obligations().map(|wanted| &**wanted));
-            if milder(filtered.findings(), &wanted) {
-                filtered = inspected(rules, caller, call, (route_of(&found), &wanted))?;
-                judgement.recorded = Some(without_state(filtered.value()));
-                judgement.findings.splice(..found_first, filtered.findings().iter().cloned());
-            }
-            // After policy: before it, the answer would tell that the tool exists.
-            stands(&found, said)?;
-            if let (Some(mirrored), Some(given)) = (&found.mirrored, &call.param_headers) {
-                mirrored.check(arguments, given).map_err(Refusal::HeaderMismatch)?;
-            }
-            Ok(Ruling::Forward(Box::new(Passed { permit, params: filtered, found })))
+            let passed = Passed { permit, params: filtered, found, open: Vec::new(), filled: None };
+            permitted(rules, caller, judgement, (passed, said, found_first)).map(Ruling::Forward)
         }
         Err(denial) => {
             // What is wrong with the arguments of a tool is told to those only who can see the tool.
@@ -184,6 +182,38 @@ fn forward(
     }
 }
 
+/// What is still to be done, and may stand against it, once policy has permitted a call.
+fn permitted(
+    rules: &Rules,
+    caller: &Caller,
+    judgement: &mut Judgement,
+    (mut passed, said, found_first): (Passed, Said, usize),
+) -> Result<Box<Passed>, Refusal> {
+    let call = &judgement.call;
+    let wanted = at_least(passed.permit.obligations().map(|wanted| &**wanted));
+    if milder(passed.params.findings(), &wanted) {
+        passed.params = inspected(rules, caller, call, (route_of(&passed.found), &wanted))?;
+        judgement.recorded = Some(without_state(passed.params.value()));
+        judgement.findings.splice(..found_first, passed.params.findings().iter().cloned());
+    }
+    if let Target::Tool(tool) = &passed.found.target
+        && call.method == crate::mcp::Method::ToolsCall
+    {
+        let params = Object::parse(passed.params.value());
+        let arguments = params.as_ref().and_then(|params| params.get("arguments")).unwrap_or_default();
+        passed.open = tokens::to_open(rules, caller, (call, tool), arguments)?;
+    }
+    // After policy: before it, the answer would tell that the tool exists. A token is not what it stands for: with that,
+    // all is looked at again before it is recorded.
+    stands(&passed.found, if passed.open.is_empty() { said } else { Said::default() })?;
+    if let (Some(mirrored), Some(given)) = (&passed.found.mirrored, &call.param_headers) {
+        let params = Object::parse(&call.params).ok_or(Refusal::Internal)?;
+        let arguments = params.get("arguments").unwrap_or_default();
+        mirrored.check(arguments, given).map_err(Refusal::HeaderMismatch)?;
+    }
+    Ok(Box::new(passed))
+}
+
 fn route_of(found: &Found) -> Route<'_> {
     Route { server: Some(&found.server), tool: Some(&found.own), principal: None }
 }
@@ -199,7 +229,7 @@ fn inspected(
     let subject = Subject { call: call.id, direction: Direction::Request, exempt: handles(call) };
     let owner = Owner::of(caller, call);
     let route = Route { principal: Some(&caller.id), ..route };
-    let manner = Manner { route, whose: owner.whose(), at_least, tokens: false };
+    let manner = Manner { route, whose: owner.whose(), at_least, tokens: rules.vaulted.is_some() };
     let filtered = rules.inspector.filter_as(call.params.clone(), &subject, &manner);
     filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))
 }
@@ -345,10 +375,12 @@ impl Judgement {
         match self.ruling? {
             Ruling::Own => Ok(Cleared::Own(Box::new(self.call), receipt)),
             Ruling::Forward(passed) => {
-                let Passed { permit, params, found } = *passed;
+                let Passed { permit, params, found, filled, .. } = *passed;
                 let (call, resume) = (self.call, self.resume);
                 let mut edits: Vec<_> =
                     found.rewrite.map(|(key, raw)| (key, Some(raw))).into_iter().collect();
+                // The last hop: what is recorded, shown and traced holds the tokens.
+                edits.extend(filled.map(|filled| ("arguments", Some(filled.arguments))));
                 let parking = continued(&params, resume, &mut edits);
                 let to = Destination {
                     server: found.server,

@@ -26,6 +26,7 @@ mod running;
 mod seals;
 mod state;
 mod tasks;
+mod tokens;
 mod wanted;
 mod watch;
 
@@ -41,6 +42,7 @@ pub use refusal::{Refusal, Text};
 pub use reply::{Frame, Reply, Said};
 pub use rules::{Parts, Rules};
 pub use seals::Seals;
+pub use tokens::Vaulted;
 
 use crate::audit::{Log, Unrecorded};
 use crate::clock::Clock;
@@ -181,6 +183,7 @@ impl Gateway {
         let judging = watch::stage_span(&span, "judge");
         let mut judgement = judging.in_scope(|| judge(&rules, &self.seals, caller, call)); // pure
         self.duties.meet(&rules, caller, &mut judgement, waited_for).await; // or refuse
+        tokens::settle(&rules, caller, &mut judgement).await; // or refuse
         watch::name(&span, &judgement);
         watch::judged(&self.metrics, &judgement);
         let decision = journal::decision(&self.log, &rules, caller, &judgement);

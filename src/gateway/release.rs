@@ -1,13 +1,29 @@
 //! May this result go back? The second decision, and the obligations of both.
 
 use super::owed::Owed;
-use super::{Refusal, duties};
+use super::{Refusal, duties, tokens};
 use crate::inspect::Filtered;
 use crate::policy::{Asked, Capture, Item, Obligations, Question, Returned};
 use crate::route::Target;
 use std::sync::Arc;
 
 impl Owed {
+    /// Keeps what tokens in a last frame stand for. Structured content with them must still be what the tool declares.
+    pub(super) async fn kept(&self, result: &Filtered<String>) -> Result<(), Refusal> {
+        if result.minted().is_empty() {
+            return Ok(());
+        }
+        let check = self.rules.checks.of(self.facts.target.as_ref(), &self.facts.server);
+        if !check.declares(result.value()) {
+            let why = "a token does not fit the output schema of the tool: choose another operator";
+            return Err(Refusal::Blocked(why.into()));
+        }
+        let facts = &self.facts;
+        let scope = self.rules.inspector.token_scope(&facts.owner.whose(), facts.call);
+        let whose = (scope, self.caller.id.clone(), facts.call);
+        tokens::keep(self.rules.vaulted.as_ref(), whose, result.minted()).await
+    }
+
     /// The second decision: whether this result may go back.
     pub(super) fn may_return(
         &mut self,

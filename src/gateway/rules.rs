@@ -1,6 +1,6 @@
 //! The rules of one moment, as one immutable value. A change builds the whole next one.
 
-use super::Checks;
+use super::{Checks, Vaulted};
 use crate::inspect::sanitize::Sanitizer;
 use crate::inspect::{Filtered, Inspector};
 use crate::policy::Policies;
@@ -24,6 +24,8 @@ pub struct Rules {
     pub inspector: Arc<Inspector>,
     /// What a model must not be told, and a server not be asked.
     pub sanitizer: Arc<Sanitizer>,
+    /// Where the values are that tokens stand for.
+    pub vaulted: Option<Vaulted>,
     /// What is declared of each tool.
     pub checks: Checks,
     /// What exists.
@@ -67,6 +69,8 @@ pub struct Parts {
     pub inspector: Arc<Inspector>,
     /// What a model must not be told, and a server not be asked.
     pub sanitizer: Arc<Sanitizer>,
+    /// Where the values are that tokens stand for.
+    pub vaulted: Option<Vaulted>,
     /// What is declared of each tool.
     pub checks: Checks,
     /// What exists.
@@ -88,6 +92,7 @@ impl Rules {
             policies,
             inspector,
             sanitizer,
+            vaulted,
             checks,
             catalog,
             upstreams,
@@ -100,6 +105,7 @@ impl Rules {
             policies,
             inspector,
             sanitizer,
+            vaulted,
             checks,
             catalog,
             upstreams,

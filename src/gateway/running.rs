@@ -244,7 +244,7 @@ impl Running {
 
     pub(super) fn filter(&mut self, raw: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
         let raw = self.owed.cleaned(raw)?;
-        self.inspected(raw, exempt, &[])
+        self.inspected(raw, exempt, (&[], false))
     }
 
     /// The last frame: filtered, judged again, and filtered once more where policy then wants a stricter operator.
@@ -256,25 +256,26 @@ impl Running {
     ) -> Result<Filtered<String>, Refusal> {
         let raw = self.owed.cleaned(raw)?;
         let before = self.owed.tally.findings.len();
-        let mut filtered = self.inspected(raw.clone(), exempt, &[])?;
+        let mut filtered = self.inspected(raw.clone(), exempt, (&[], true))?;
         let more = self.owed.may_return(&filtered, is_error)?;
         let wanted = at_least(more.as_deref());
         if milder(filtered.findings(), &wanted) {
             self.owed.tally.findings.truncate(before);
             self.owed.tally.frames -= 1;
             self.owed.tally.bytes -= raw.len() as u64;
-            filtered = self.inspected(raw, exempt, &wanted)?;
+            filtered = self.inspected(raw, exempt, (&wanted, true))?;
         }
         self.owed.honour(more.as_deref(), &filtered)?;
         Ok(filtered)
     }
 
-    /// Inspects what has been cleaned: as the settings say, as the call's policies want, and `more`.
+    /// Inspects what has been cleaned: as the settings say, as the call's policies want, and `more`. With `tokens`, what they
+    /// stand for is kept before the frame goes out.
     fn inspected(
         &mut self,
         raw: String,
         exempt: &[&str],
-        more: &[(&str, Operator)],
+        (more, tokens): (&[(&str, Operator)], bool),
     ) -> Result<Filtered<String>, Refusal> {
         let subject = Subject { call: self.owed.facts.call, direction: Direction::Response, exempt };
         self.owed.tally.bytes += raw.len() as u64;
@@ -291,7 +292,8 @@ impl Running {
         };
         let mut at_least = at_least(facts.wanted.as_deref());
         at_least.extend(more);
-        let manner = Manner { route, whose: facts.owner.whose(), at_least: &at_least, tokens: false };
+        let tokens = tokens && self.owed.rules.vaulted.is_some();
+        let manner = Manner { route, whose: facts.owner.whose(), at_least: &at_least, tokens };
         let filtered = self
             .owed
             .rules
@@ -340,7 +342,11 @@ impl Running {
             Ok(()) => self.judged_result(raw),
             Err(refusal) => Err(refusal),
         };
-        match judged {
+        let kept = match judged {
+            Ok((status, filtered)) => self.owed.kept(&filtered).await.map(|()| (status, filtered)),
+            Err(refusal) => Err(refusal),
+        };
+        match kept {
             Ok((status, filtered)) => Step::Last(status, Frame::Result(Arc::new(filtered), None)),
             Err(refusal) => self.last(refusal),
         }
@@ -395,7 +401,11 @@ impl Running {
         // An error is a result like any other: policy may keep it back too.
         let judged =
             era::error(raw, facts.method, facts.edition).and_then(|raw| self.released(raw, &["/code"], true));
-        match judged {
+        let kept = match judged {
+            Ok(error) => self.owed.kept(&error).await.map(|()| error),
+            Err(refusal) => Err(refusal),
+        };
+        match kept {
             Ok(error) => Step::Last(Status::RpcError, Frame::Error(error)),
             Err(refusal) => self.last(refusal),
         }

@@ -102,8 +102,8 @@ pub enum Scope {
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 #[schemars(rename = "InspectVault")]
 pub struct Tokens {
-    /// Within what equal values have equal tokens, and who may have them opened.
-    pub scope: Scope,
+    /// Within what equal values have equal tokens, and tokens are opened.
+    pub scope: Reach,
     /// Seconds after which a token that was not given out again cannot be opened any more.
     #[schemars(range(min = 60, max = 31_536_000))]
     pub ttl_s: u32,
@@ -116,7 +116,31 @@ pub struct Tokens {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { scope: Scope::Principal, ttl_s: 7 * 86_400, max_entries: 100_000, unknown: Unknown::Refuse }
+        Self { scope: Reach::Principal, ttl_s: 7 * 86_400, max_entries: 100_000, unknown: Unknown::Refuse }
+    }
+}
+
+/// How far tokens reach. None crosses the border of a tenant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "InspectReach")]
+pub enum Reach {
+    /// What one agent does in one session.
+    Session,
+    /// One principal, whatever the agent.
+    #[default]
+    Principal,
+    /// All of a tenant.
+    Tenant,
+}
+
+impl From<Reach> for Scope {
+    fn from(reach: Reach) -> Self {
+        match reach {
+            Reach::Session => Self::Session,
+            Reach::Principal => Self::Principal,
+            Reach::Tenant => Self::Tenant,
+        }
     }
 }
 

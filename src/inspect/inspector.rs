@@ -5,6 +5,7 @@ use std::cell::LazyCell;
 use std::fmt;
 
 use aws_lc_rs::{digest, hmac};
+use uuid::Uuid;
 
 use super::engine::Engine;
 use super::examined::{Examined, Shape, Spot};
@@ -21,8 +22,8 @@ use super::selection::Selection;
 use super::settings::Settings;
 use super::walk::{Above, holds_json, walk};
 use super::{
-    Blocked, Config, Direction, Error, Limits, Manner, Operator, Route, Scope, Subject, custom, selftest,
-    settings,
+    Blocked, Config, Direction, Error, Limits, Manner, Operator, Route, Scope, Subject, Whose, custom,
+    selftest, settings,
 };
 
 /// Rounds of masking before a value is refused.
@@ -73,7 +74,7 @@ impl Inspector {
             settings: Settings::new(config, engine.rules())?,
             scopes: (
                 config.pseudonyms.scope,
-                config.vault.as_ref().map_or(Scope::Message, |vault| vault.scope),
+                config.vault.as_ref().map_or(Scope::Message, |vault| vault.scope.into()),
             ),
             limits: config.limits.clone(),
             key: hmac::Key::new(hmac::HMAC_SHA256, commitment_key),
@@ -176,6 +177,11 @@ impl Inspector {
             }
         }
         operators
+    }
+
+    /// The scope of tokens: within it equal values have equal tokens, and outside of it none is opened.
+    pub fn token_scope(&self, whose: &Whose<'_>, call: Uuid) -> String {
+        self.scopes.1.of(whose, call)
     }
 
     /// Types, and operators that cannot be honoured for them: where they are named for them, that is an error.

@@ -65,7 +65,7 @@ mod trace;
 mod walk;
 mod words;
 
-pub use config::{Config, Flow, Limits, Operator, Override, Pseudonyms, Scope, Tokens, Unknown};
+pub use config::{Config, Flow, Limits, Operator, Override, Pseudonyms, Reach, Scope, Tokens, Unknown};
 pub use error::{Blocked, Error};
 pub use examined::{Examined, Shape, Spot};
 pub use filtered::{Direction, Filtered, Finding, Route, Subject};

@@ -20,6 +20,9 @@ pub(super) const COMPLETE: &str = "Complete";
 /// Approving somebody's call.
 pub(super) const APPROVE_CALL: &str = "ApproveCall";
 
+/// Opening a token for a tool.
+pub(super) const OPEN_TOKEN: &str = "OpenToken";
+
 /// Following a task that a tool started.
 pub(super) const FOLLOW_TASK: &str = "FollowTask";
 

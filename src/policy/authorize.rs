@@ -180,7 +180,11 @@ impl Policies {
     }
 
     fn answer(&self, question: &Question<'_>, settled: Settled, isolated: bool) -> Result<Permit, Denial> {
-        let administers = matches!(question.asked, Asked::Administer { .. } | Asked::ApproveCall { .. });
+        // What is only observed gives nothing away.
+        let administers = matches!(
+            question.asked,
+            Asked::Administer { .. } | Asked::ApproveCall { .. } | Asked::OpenToken { .. }
+        );
         self.answer_for(question.call, settled, (isolated, self.observing && !isolated && !administers))
     }
 

@@ -106,6 +106,13 @@ impl Policies {
                 case.context.push(("findings".to_owned(), texts(question.findings.iter().copied())));
                 Ok(case)
             }
+            Asked::OpenToken { tool, kind, argument } => {
+                let tool = self.world.tools.get(tool).ok_or(Fault::Unknown)?;
+                let mut case = self.lasting(known, &tool.open, (&tool.uid, &tool.entities), question)?;
+                case.context.push(("type".to_owned(), text(kind)));
+                case.context.push(("argument".to_owned(), text(argument)));
+                Ok(case)
+            }
             Asked::ApproveCall { what, requested_by } => {
                 let mut case = self.about(known, question, what, Side::Approval)?;
                 case.context = vec![("requestedBy".to_owned(), text(requested_by))];

@@ -101,6 +101,15 @@ pub enum Asked<'a> {
         /// Whether the backend marked it as an error.
         is_error: bool,
     },
+    /// Have a token opened in an argument of a tool.
+    OpenToken {
+        /// The tool's exposed name.
+        tool: &'a str,
+        /// The type of what it stands for, such as `email`.
+        kind: &'a str,
+        /// JSON pointer of the argument.
+        argument: &'a str,
+    },
     /// Approve a call of somebody else.
     ApproveCall {
         /// What the call is for: a tool, a resource or a prompt.

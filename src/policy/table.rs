@@ -199,6 +199,15 @@ pub struct Row {
     /// How much it shows: `hashes`, `records` or `payloads`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
+    /// A tool for which a token is opened, in `argument`, which stands for a `kind`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
+    /// The JSON pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    /// The type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// A tool whose call is to be approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve: Option<String>,
@@ -259,7 +268,7 @@ pub enum RowError {
     Nobody(String),
     /// It asks nothing.
     #[error(
-        "it asks nothing: name a `tool`, `follow`, `server` with `ask`, `read`, `subscribe`, `extension` with `method`, `prompt`, `complete`, `result_of`, `admin`, `approve`, `list` or `list_server`"
+        "it asks nothing: name a `tool`, `follow`, `server` with `ask`, `read`, `subscribe`, `extension` with `method`, `prompt`, `complete`, `result_of`, `open`, `admin`, `approve`, `list` or `list_server`"
     )]
     Nothing,
     /// There is no such action.
@@ -347,6 +356,11 @@ impl Row {
             Self { result_of: Some(tool), .. } => {
                 Asked::ReturnResult { what: Item::Tool(tool), bytes: 9, is_error: false }
             }
+            Self { open: Some(tool), .. } => Asked::OpenToken {
+                tool,
+                kind: self.kind.as_deref().unwrap_or_default(),
+                argument: self.argument.as_deref().unwrap_or_default(),
+            },
             Self { approve: Some(tool), .. } => {
                 Asked::ApproveCall { what: Item::Tool(tool), requested_by: "somebody-else" }
             }

@@ -7,8 +7,8 @@ use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::{Entities, Entity, EntityAttrEvaluationError, EntityTypeName, EntityUid, Schema};
 
 use super::actions::{
-    APPROVE_CALL, CALL_EXTENSION, COMPLETE, DISCOVER, FOLLOW_TASK, GET_PROMPT, READ_RESOURCE, RETURN_RESULT,
-    SUBSCRIBE_RESOURCE, Types,
+    APPROVE_CALL, CALL_EXTENSION, COMPLETE, DISCOVER, FOLLOW_TASK, GET_PROMPT, OPEN_TOKEN, READ_RESOURCE,
+    RETURN_RESULT, SUBSCRIBE_RESOURCE, Types,
 };
 use super::alike::{Looks, Numbering};
 use super::asking::ServerAsk;
@@ -73,6 +73,7 @@ pub(super) struct Tool {
     pub(super) labels: Vec<String>,
     pub(super) call: Deed,
     pub(super) follow: Deed,
+    pub(super) open: Deed,
     pub(super) result: Deed,
     pub(super) discover: Deed,
     pub(super) approve: Deed,
@@ -261,6 +262,7 @@ impl Builder<'_> {
         Ok(Tool {
             call: self.deed(&tool.model.name, &thing, &mut entities)?,
             follow: self.deed(FOLLOW_TASK, &thing, &mut entities)?,
+            open: self.deed(OPEN_TOKEN, &thing, &mut entities)?,
             result: self.deed(RETURN_RESULT, &thing, &mut entities)?,
             discover: self.deed(DISCOVER, &thing, &mut entities)?,
             approve: self.deed(APPROVE_CALL, &thing, &mut entities)?,

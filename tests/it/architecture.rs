@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Down only: nobody imports a room above.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("main", &["cli"]),
     (
         "cli",
@@ -48,6 +48,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "telemetry",
             "tls",
             "upstream",
+            "vault",
         ],
     ),
     ("api", &["app", "approval", "audit", "gateway", "http", "identity", "policy", "route", "search"]),
@@ -65,6 +66,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "route",
             "telemetry",
             "upstream",
+            "vault",
         ],
     ),
     ("route", &["mcp", "upstream"]),
@@ -76,10 +78,11 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("approval", &["clock", "identity"]),
     ("identity", &["clock", "secret"]),
     ("inspect", &[]),
-    ("audit", &["clock", "secret"]),
+    ("audit", &["clock", "secret", "vault"]),
     ("search", &["audit", "clock"]),
     ("report", &["audit", "search"]),
     ("mcp", &[]),
+    ("vault", &["clock"]),
     ("tls", &[]),
 ];
 

@@ -58,6 +58,7 @@ mod sanitize;
 mod search;
 mod silent_backend;
 mod telemetry_export;
+mod tokens;
 mod transports;
 mod unread;
 mod upstream_sessions;

@@ -92,6 +92,22 @@ fn calls_with(commitment: &str, reader: &Reader) -> Result<Vec<Uuid>, Error> {
     }
 }
 
+/// Commitments to what was made a token in these calls.
+pub(super) fn commitments(calls: &[Uuid], reader: &Reader) -> Result<Vec<String>, Error> {
+    let mut all = BTreeSet::new();
+    for call in calls {
+        for entry in reader.by_call(*call)? {
+            let record: serde_json::Value = serde_json::from_slice(&entry.record).unwrap_or_default();
+            let findings = record.pointer("/redact/findings").and_then(serde_json::Value::as_array);
+            let tokens = findings.into_iter().flatten().filter(|finding| {
+                finding.get("operator").and_then(serde_json::Value::as_str) == Some("tokenise")
+            });
+            all.extend(tokens.filter_map(|one| Some(one.get("commitment")?.as_str()?.to_owned())));
+        }
+    }
+    Ok(all.into_iter().collect())
+}
+
 /// The first hold that keeps one of these.
 pub(super) fn held(
     seqs: &BTreeSet<u64>,

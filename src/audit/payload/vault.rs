@@ -8,6 +8,7 @@ use super::seal::{self, Bound, Key, Role, Sealed};
 use super::shelf::{Gone, Shelf};
 use crate::audit::{Error, Reader};
 use crate::clock::Clock;
+use crate::vault::Selected;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -143,6 +144,11 @@ impl Vault {
         Ok(held.map_or(Found::Free(seqs), Found::Held))
     }
 
+    /// How many values that tokens stand for are selected.
+    pub(in crate::audit) fn tokens(&self, selector: &Selector) -> Result<u64, Error> {
+        tokens(&self.folder, selector, |selected| Ok(crate::vault::count(&self.folder, selected)?))
+    }
+
     /// Remembers an erasure until [`Vault::destroy`] has done it.
     pub(in crate::audit) fn begin(&self, erasure: &Erasure) -> Result<i64, Error> {
         let text = serde_json::to_string(erasure).map_err(|_| Error::Unclosed)?;
@@ -163,6 +169,7 @@ impl Vault {
         let (mut keys, mut shelf) = (self.keys(), self.shelf());
         keys.cache.clear();
         erase::destroy(selector, seqs, &keys.keyring, &mut shelf)?;
+        tokens(&self.folder, selector, |selected| Ok(crate::vault::erase(&self.folder, selected)?))?;
         keys.keyring.done(id)
     }
 
@@ -217,4 +224,18 @@ impl Vault {
         shelf.forget(&seqs, Gone::Expired)?;
         shelf.settle()
     }
+}
+
+/// Does something to the values of the vault that are selected: by their owner, or by the commitments in records.
+fn tokens<T>(
+    folder: &Path,
+    selector: &Selector,
+    work: impl FnOnce(Selected<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let (commitments, calls) = match selector {
+        Selector::Subject(subject) => return work(Selected::Subject(subject)),
+        Selector::Commitment(commitment) => (vec![commitment.clone()], [].as_slice()),
+        Selector::Calls(calls) => (erase::commitments(calls, &Reader::open(folder)?)?, calls.as_slice()),
+    };
+    work(Selected::Found { commitments: &commitments, calls })
 }

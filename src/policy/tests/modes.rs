@@ -144,3 +144,20 @@ fn what_a_session_has_read_and_called_can_decide() {
     assert!(!ask("s_read", "{}", &[], &["s_other"]));
     assert!(ask("s_read", "{}", &[], &["s_write"]));
 }
+
+#[test]
+fn only_a_permit_of_its_own_opens_tokens() {
+    let open = |policies: &Policies, kind, argument| {
+        let asked = Asked::OpenToken { tool: "s_write", kind, argument };
+        ask(policies, &caller(&[]), asked).is_ok()
+    };
+    let calls = r#"@id("calls") permit (principal, action in Action::"Mcp", resource);"#;
+    assert!(!open(&policies(calls), "email", "/to"));
+    let opens = r#"@id("opens") permit (principal, action == Action::"OpenToken", resource == Tool::"s_write")
+        when { context.type == "email" && context.argument like "/to*" };"#;
+    let policies = policies(&format!("{calls}{opens}"));
+    assert!(open(&policies, "email", "/to") && open(&policies, "email", "/to/0"));
+    assert!(!open(&policies, "iban", "/to") && !open(&policies, "email", "/text"));
+    let unknown = Asked::OpenToken { tool: "s_unknown", kind: "email", argument: "/to" };
+    assert!(ask(&policies, &caller(&[]), unknown).is_err());
+}
