@@ -52,7 +52,7 @@ fn files_with(folder: &Path, words: &[&str]) -> Vec<String> {
         } else {
             let bytes = std::fs::read(&path).unwrap_or_default();
             let holds = |word: &&str| memchr::memmem::find(&bytes, word.as_bytes()).is_some();
-            if words.iter().any(|word| holds(word)) {
+            if words.iter().any(holds) {
                 found.push(path.display().to_string());
             }
         }
