@@ -2,6 +2,7 @@
 
 use super::backend::{Backend, Fault};
 use super::pipe::{Pipe, bearer, modern, socket};
+use crate::approval_wait::Scene;
 use crate::conformance::fixture::{Fixture, Speaks};
 use crate::harness::{Gate, PERMIT_ALL, Site, Token, demo_servers};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -146,6 +147,43 @@ async fn questions_of_backends_reach_agents_on_connections() {
         let last = pipe.answers(&json!(1)).await.pop().expect("an answer");
         assert!(last["result"].to_string().contains("octocat"), "{last}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_waits_for_its_approval_on_connections_and_not_beyond_them() {
+    let scene = Scene::new("approval: { url: \"http://127.0.0.1:1\", waitMs: 600000 }", "10m");
+    let (gate, alice) = (&scene.gate, &scene.alice);
+    for (round, mut pipe) in
+        [Pipe::socket(gate, alice).await, Pipe::events(gate, alice).await].into_iter().enumerate()
+    {
+        pipe.initialize("2025-11-25", json!({"elicitation": {"url": {}}})).await;
+        for id in [1, 2] {
+            let call = json!({"name": "ops_echo", "arguments": {"text": format!("{round} {id}")},
+                              "_meta": {"progressToken": id}});
+            pipe.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call})).await;
+            let question = pipe.receive().await.expect("a question");
+            let accept = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept"}});
+            pipe.send(&accept).await;
+            let waiting = pipe.receive().await.expect("a sign of life");
+            assert_eq!(waiting["params"]["progressToken"], id, "{waiting}");
+            if id == 1 {
+                assert_eq!(scene.vote(&question["params"]["url"], "approve").await.status, 200);
+                let last = pipe.answers(&json!(1)).await.pop().expect("an answer");
+                assert!(last["result"].to_string().contains(&format!("{round} 1")), "{last}");
+            }
+        }
+        drop(pipe);
+        let cancelled = |r: &&Value| r["kind"] == "approval.waited" && r["reason"] == "cancelled";
+        for _ in 0..200 {
+            if gate.site.records().iter().filter(cancelled).count() > round {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(gate.site.records().iter().filter(cancelled).count(), round + 1);
+    }
+    let ran = gate.site.records().iter().filter(|r| r["kind"] == "call.intent").count();
+    assert_eq!(ran, 2);
 }
 
 fn status(error: &tungstenite::Error) -> u16 {
