@@ -75,7 +75,9 @@ impl Status {
             refused: ready.log.refused,
             writable: ready.log.writable,
         });
-        self.metrics.policy_observes(self.gateway.rules().policies.observing());
+        let rules = self.gateway.rules();
+        self.metrics.policy_observes(rules.policies.observing());
+        self.metrics.inspect_lets_pass(rules.inspector.warnings().len());
         for backend in &ready.backends {
             let held = ready.held.iter().filter(|tool| tool.server == backend.server).count();
             self.metrics.held(&backend.server, held);

@@ -45,7 +45,7 @@ pub struct Subject<'a> {
 }
 
 /// Where a value comes from or goes to, as far as it is known: some settings hold only for some backends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route<'a> {
     /// The backend's name in the configuration.
     pub server: Option<&'a str>,

@@ -1,6 +1,7 @@
 //! Which operator holds for which rule, direction, server and tool, and what the settings leave open.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::config::Override;
 use super::rules::{How, Rank, Rule};
@@ -13,6 +14,8 @@ pub(super) struct Settings {
     request: Vec<Operator>,
     response: Vec<Operator>,
     overrides: Vec<Override>,
+    /// Those of them that hold for all servers, tools and principals.
+    everywhere: Vec<Override>,
     kinds: Vec<&'static str>,
 }
 
@@ -37,6 +40,7 @@ impl Settings {
             request: all(config.request.operator),
             response: all(config.response.operator),
             overrides: Vec::new(),
+            everywhere: Vec::new(),
             kinds: rules.iter().map(|rule| rule.kind).collect(),
         };
         // What holds everywhere is settled once; what holds for some servers or tools, for each call.
@@ -48,7 +52,7 @@ impl Settings {
         settings.overrides = everywhere;
         settings.request = settings.of(Direction::Request, Route::default()).into_owned();
         settings.response = settings.of(Direction::Response, Route::default()).into_owned();
-        settings.overrides = some;
+        settings.everywhere = std::mem::replace(&mut settings.overrides, some);
         Ok(settings)
     }
 
@@ -63,7 +67,9 @@ impl Settings {
             return Cow::Borrowed(base);
         }
         let operator = |(kind, base): (&&'static str, &Operator)| {
-            let strictest = fit.iter().filter(|one| speaks_of(one, kind)).map(|one| one.operator).max();
+            let all =
+                fit.iter().copied().chain(self.everywhere.iter().filter(|one| fits(one, direction, route)));
+            let strictest = all.filter(|one| speaks_of(one, kind)).map(|one| one.operator).max();
             strictest.unwrap_or(*base)
         };
         self.kinds.iter().zip(base).map(operator).collect::<Vec<_>>().into()
@@ -74,29 +80,58 @@ impl Settings {
         let mut warnings = Vec::new();
         for direction in Direction::ALL {
             let name = direction.name();
-            let off = selection.on(direction).iter().all(|on| !on);
-            if off {
+            if selection.on(direction).iter().all(|on| !on) {
                 warnings
                     .push(format!("NOTHING IS LOOKED FOR in {name}s: all detectors are off in `inspect`"));
+                continue;
             }
-            let operators = self.of(direction, Route::default());
-            if !off && operators.iter().all(|operator| *operator == Operator::Allow) {
+            if self.passes(selection, direction, Route::default()) {
                 warnings.push(format!("FINDINGS PASS in {name}s: `inspect` allows all of them"));
+                continue;
             }
-        }
-        for one in self.overrides.iter().filter(|one| one.operator == Operator::Allow && one.types.is_none())
-        {
-            let of = |names: &Option<Vec<String>>| {
-                names.as_ref().map_or("all".to_owned(), |names| names.join(", "))
-            };
-            warnings.push(format!(
-                "FINDINGS PASS for servers `{}`, tools `{}`: `inspect.operators` allows all of them",
-                of(&one.servers),
-                of(&one.tools)
-            ));
+            let routes: BTreeSet<Route<'_>> = self.overrides.iter().flat_map(routes).collect();
+            for route in routes.into_iter().filter(|route| self.passes(selection, direction, *route)) {
+                let part = |what: &str, name: Option<&str>| name.map(|name| format!("{what} `{name}`"));
+                let parts = [
+                    part("server", route.server),
+                    part("tool", route.tool),
+                    part("principal", route.principal),
+                ];
+                let whom: Vec<String> = parts.into_iter().flatten().collect();
+                warnings.push(format!(
+                    "FINDINGS PASS in {name}s of {}: `inspect.operators` allows all of them",
+                    whom.join(", ")
+                ));
+            }
         }
         warnings
     }
+
+    /// Whether every type that is looked for stays as it is, whatever the settings look like that make it so.
+    fn passes(&self, selection: &Selection, direction: Direction, route: Route<'_>) -> bool {
+        let operators = self.of(direction, route);
+        let mut on = selection.on(direction).iter().zip(operators.iter()).filter(|(on, _)| **on);
+        on.all(|(_, operator)| *operator == Operator::Allow)
+    }
+}
+
+fn names(names: Option<&Vec<String>>) -> Vec<Option<&str>> {
+    names.map_or_else(|| vec![None], |names| names.iter().map(|name| Some(name.as_str())).collect())
+}
+
+/// Every server, tool and principal that an entry names, in all their combinations.
+fn routes(one: &Override) -> Vec<Route<'_>> {
+    let mut all = Vec::new();
+    for server in names(one.servers.as_ref()) {
+        for tool in names(one.tools.as_ref()) {
+            all.extend(names(one.principals.as_ref()).into_iter().map(|principal| Route {
+                server,
+                tool,
+                principal,
+            }));
+        }
+    }
+    all
 }
 
 fn fits(one: &Override, direction: Direction, route: Route<'_>) -> bool {

@@ -208,7 +208,7 @@ fn operators_are_chosen_by_type_and_server_and_the_strictest_counts() {
     };
     let inspector = Inspector::new(&config, &[7; 32]).unwrap();
     let value = json!({"to": "Ana@example.com", "cc": "ana@example.com", "card": 4_111_111_111_111_111_u64,
-                       "ssn": "536-22-8726"});
+                       "ssn": "536-22-8726", "phone": "+49 30 901820"});
     let filter = |server| {
         let route = Route { server, ..Route::default() };
         inspector.filter_as(value.to_string(), &subject(&[]), &Manner { route, ..Manner::default() })
@@ -222,8 +222,12 @@ fn operators_are_chosen_by_type_and_server_and_the_strictest_counts() {
     let again = inspector.filter(out.value().clone(), &subject(&[])).unwrap();
     assert_eq!(again.value(), out.value(), "twice is once");
     let lax = filter(Some("lax")).unwrap();
-    let plain: Value = serde_json::from_str(lax.value()).unwrap();
-    assert_eq!((&plain["to"], &plain["ssn"]), (&value["to"], &json!("")));
+    let of_lax: Value = serde_json::from_str(lax.value()).unwrap();
+    assert_eq!((&of_lax["phone"], &of_lax["ssn"]), (&value["phone"], &json!("")));
+    assert_eq!(
+        of_lax["to"], plain["to"],
+        "what an entry says for all servers is not undone by one for this server"
+    );
     assert!(lax.findings().iter().any(|one| one.operator == "allow"), "what stays is recorded");
     assert!(matches!(filter(Some("strict")), Err(Blocked::Forbidden { .. })));
 }
@@ -317,7 +321,19 @@ fn settings_that_let_everything_pass_are_said_aloud() {
     let warnings = |config: Config| Inspector::new(&config, &[7; 32]).unwrap().warnings();
     assert!(warnings(Config::default()).is_empty());
     let lax = Config { operators: vec![over(Some("lax"), &[], Operator::Allow)], ..Config::default() };
-    assert!(warnings(lax)[0].contains("`lax`"));
+    let said = warnings(lax);
+    assert_eq!(said.len(), 2, "both directions: {said:?}");
+    assert!(said[0].contains("FINDINGS PASS in requests of server `lax`"), "{said:?}");
+    // It counts what comes of the settings, not how they are written.
+    let each: Vec<&str> = inspector().detectors().collect();
+    let one_by_one =
+        Config { operators: vec![over(Some("lax"), &each, Operator::Allow)], ..Config::default() };
+    assert!(warnings(one_by_one)[0].contains("server `lax`"));
+    let stricter = vec![over(Some("lax"), &[], Operator::Allow), over(None, &["email"], Operator::Mask)];
+    let said = warnings(Config { operators: stricter, ..Config::default() });
+    assert!(said.is_empty(), "what holds for all holds for `lax`: {said:?}");
+    let kept = vec![over(Some("lax"), &[], Operator::Allow), over(Some("lax"), &["email"], Operator::Mask)];
+    assert!(warnings(Config { operators: kept, ..Config::default() }).is_empty(), "one type is held back");
     let all = inspector().detectors().map(str::to_owned).collect();
     let off = Config { request: Flow { disable: all, ..Flow::default() }, ..Config::default() };
     assert!(warnings(off)[0].contains("NOTHING IS LOOKED FOR in requests"));

@@ -67,6 +67,7 @@ struct Inner {
     audit_refused: Counter,
     audit_writable: Gauge,
     policy_observe: Gauge,
+    inspect_open: Gauge,
     backend_up: RwLock<HashMap<Arc<str>, Gauge>>,
     reloads_ok: Counter,
     reloads_failed: Counter,
@@ -108,6 +109,7 @@ impl Metrics {
             audit_refused: counter("sealgate_audit_refused_total"),
             audit_writable: gauge(&Key::from_static_name("sealgate_audit_writable")),
             policy_observe: gauge(&Key::from_static_name("sealgate_policy_observe")),
+            inspect_open: gauge(&Key::from_static_name("sealgate_inspect_open")),
             backend_up: RwLock::default(),
             reloads_ok: reloads("ok"),
             reloads_failed: reloads("failed"),
@@ -202,6 +204,11 @@ impl Metrics {
     /// Whether denials are only observed, not enforced.
     pub fn policy_observes(&self, observes: bool) {
         self.inner.policy_observe.set(f64::from(u8::from(observes)));
+    }
+
+    /// For so many directions, servers and tools settings let everything pass inspection.
+    pub fn inspect_lets_pass(&self, places: usize) {
+        self.inner.inspect_open.set(f64::from(u32::try_from(places).unwrap_or(u32::MAX)));
     }
 
     /// So many tools of a backend are held back.
@@ -321,6 +328,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sealgate_backend_up", "Whether a backend answers."),
         ("sealgate_tools_held", "Tools that are held back until their definition is approved."),
         ("sealgate_build_info", "The version that runs."),
+        ("sealgate_inspect_open", "Directions, servers and tools for which everything passes inspection."),
         ("sealgate_policy_observe", "Whether denials are only observed, not enforced."),
     ] {
         recorder.describe_gauge(name.into(), None, text.into());

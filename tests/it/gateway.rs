@@ -283,3 +283,22 @@ async fn a_hangup_reads_again_what_no_watch_can_see_change() {
     assert_eq!(tools().await, ["ops_list_incidents"]);
     assert!(gate.site.records().iter().any(|record| record["kind"] == "policy.change"));
 }
+
+#[tokio::test]
+async fn settings_that_let_everything_of_a_server_pass_are_loud_everywhere() {
+    let settings = "inspect: { operators: [{ servers: [crm], direction: response, operator: allow }] }";
+    let site = Site::new(&demo_servers(), settings, PERMIT_ALL);
+    let out = site.sealgate(&["check", "--config", "sealgate.yaml"]);
+    let said = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+    let loud = "FINDINGS PASS in responses of server `crm`";
+    assert!(said.contains(loud), "{said}");
+    let gate = site.start();
+    let out = gate.site.sealgate(&["status", "--url", &gate.admin]);
+    let status = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(status.contains(loud), "{status}");
+    assert!(gate.stderr().contains(loud));
+    assert!(gate.page("/metrics").await.body.contains("sealgate_inspect_open 1"));
+    gate.site.configure(&demo_servers(), "");
+    gate.until(|page| !page.to_string().contains(loud)).await;
+    assert!(gate.page("/metrics").await.body.contains("sealgate_inspect_open 0"));
+}

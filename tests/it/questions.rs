@@ -204,6 +204,9 @@ async fn a_question_that_policy_denies_is_declined_for_the_agent() {
         assert!(heard.contains("decline"), "{era}: {heard}");
         let denied = gate.site.records().into_iter().find(|r| r["kind"] == "call.question_denied").unwrap();
         assert_eq!((&denied["reason"], &denied["authz"]["decision"]), (&json!("denied"), &json!("deny")));
+        // What was found in it stands in its record, as it would if it had been put.
+        let found = denied["redact"]["findings"].as_array().unwrap_or_else(|| panic!("{denied}"));
+        assert!(found.iter().any(|one| one["operator"] != "mask"), "{denied}");
         // An agent that declared nothing is not asked either.
         let mut mute = params("ask_form");
         mute["_meta"] = json!({});
