@@ -9,6 +9,7 @@
     --vkey KEY | FILE      a key that checkpoints must be signed by (else those beside the log, or in the bundle)
     --checkpoint FILE      a checkpoint that was kept elsewhere: the log must contain it
     --anchors FILE         an anchor file that is kept elsewhere: the log must contain every checkpoint in it
+    --segments DIR         the folder of archived segments: every one that the log names must be there, whole
 
 Exit codes: 0 whole, 1 tampered with, 2 cannot decide, 4 rolled back. The format is described in FORMAT.md.
 """
@@ -34,6 +35,7 @@ KINDS = {
     "hold.set": 34, "hold.release": 35, "anchor.ok": 36, "anchor.fail": 37, "admin.request": 38, "audit.failure": 40,
     "audit.recovered": 41, "auth.failed": 50, "request.refused": 51, "approval.granted": 60,
     "approval.rejected": 61, "notify.sent": 62, "notify.failed": 63, "approval.waited": 64,
+    "segment.archive": 70, "segment.prune": 71, "segment.restore": 72,
 }
 SCHEMA = {
     "entry": "CREATE TABLE entry (seq INTEGER PRIMARY KEY, t INTEGER NOT NULL, kind INTEGER NOT NULL, call BLOB, "
@@ -316,12 +318,22 @@ class Check:
         if seq == 0:
             self.origin = value.get("log") if isinstance(value.get("log"), str) else None
         self.prev = hashlib.sha256(b"\0" + record).digest()
-        height, right = 0, self.prev
+        self.push(self.prev)
+        return value
+
+    def absent(self, seq, leaf):
+        """A record whose bytes are archived: what stays of it is its place and its hash."""
+        if seq != self.next:
+            self.broken("gap", seq, "record %d was expected" % self.next)
+        self.next, self.prev = seq + 1, leaf
+        self.push(leaf)
+
+    def push(self, leaf):
+        height, right = 0, leaf
         while self.peaks and self.peaks[-1][0] == height:
             right = node(self.peaks.pop()[1], right)
             height += 1
         self.peaks.append((height, right))
-        return value
 
     def root(self):
         root = hashlib.sha256(b"").digest()
@@ -446,16 +458,119 @@ class Against:
         return {"checkpoints": len(self.expected), "checkpoint": self.newest}
 
 
+def read_segment(known, options):
+    """The records of a segment and their hashes, if it is exactly what was archived; raises Note."""
+    place = os.path.join(options["segments"], known["name"])
+    if not os.path.isfile(os.path.join(place, "manifest.json")):
+        raise Note("segment %s is not in `%s`" % (known["name"], options["segments"]))
+    files = read_bundle(place)
+    if hashlib.sha256(files["manifest.json"]).hexdigest() != known["digest"]:
+        raise Note("segment %s is not the one that was archived: its manifest has another digest" % known["name"])
+    if not options["keys"]:
+        raise Note("segment %s cannot be checked without a key" % known["name"])
+    report = check_bundle(files, options)
+    for found in report["breaks"]:
+        raise Note("segment %s is not what was archived: %s (%s)" % (known["name"], found["detail"], found["kind"]))
+    lines = files["records.ndjson"].split(b"\n")[:-1]
+    if len(lines) != known["last"] - known["first"] + 1 or not report["complete"]:
+        raise Note("segment %s holds other records than its name says" % known["name"])
+    return lines, [hashlib.sha256(b"\0" + line).digest() for line in lines]
+
+
+class Segments:
+    """What is archived: what stays of it in the store, and the segments themselves if they are at hand."""
+
+    def __init__(self, store, folder, options):
+        self.options, self.now, self.done, self.said = dict(options), [], [], []
+        published = os.path.join(folder, "checkpoint.vkeys") if folder is not None else ""
+        if not options["keys"] and os.path.exists(published):
+            self.options["keys"] = parse_keys(open(published, encoding="utf-8").read())
+        found, number = {}, lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        codes = (KINDS["segment.archive"], KINDS["segment.prune"])
+        for seq, kind, rec in store.execute(
+                "SELECT seq, kind, rec FROM entry WHERE kind IN (?, ?) ORDER BY seq", codes):
+            try:
+                said = json.loads(rec.decode("utf-8"))
+                first, last, digest = (said["segment"][name] for name in ("first", "last", "digest"))
+                whence, removed = said.get("store", ""), said.get("removed")
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+            if not (number(first) and number(last) and isinstance(digest, str) and isinstance(whence, str)):
+                continue
+            if last < first or last >= seq:
+                continue
+            if kind == codes[0]:
+                found.setdefault((first, digest), {"first": first, "last": last, "digest": digest, "store": whence,
+                                                   "name": "%020d-%020d" % (first, last), "removed": []})
+            elif (first, digest) in found and isinstance(removed, str):
+                found[first, digest]["removed"].append((seq, removed))
+        self.later = sorted(found.values(), key=lambda known: known["first"])
+
+    def row(self, check, seq, t, kind, call, rec, leaf):
+        """The bytes of a record that has none, if its segment is at hand and holds them."""
+        while self.later and self.later[0]["first"] <= seq:
+            known, lines = self.later.pop(0), None
+            if self.options["segments"] is not None:
+                try:
+                    lines = read_segment(known, self.options)
+                except Note as why:
+                    check.broken("segment", known["first"], str(why))
+            self.now.append((known, lines, hashlib.sha256(b"sealgate/segment/v1/removed\n"), [0]))
+        found = None
+        for known, lines, removed, absent in self.now:
+            if lines is not None and seq <= known["last"]:
+                if lines[1][seq - known["first"]] == leaf:
+                    found = lines[0][seq - known["first"]]
+                else:
+                    check.broken("segment", seq, "segment %s holds another record than the log" % known["name"])
+            if not rec:
+                absent[0] += 1
+                for value in (seq, t, kind):
+                    removed.update(value.to_bytes(8, "big", signed=True))
+                removed.update((b"\1" + call if call is not None else b"\0") + leaf)
+        if not rec and not self.now:
+            check.broken("segment", seq, "it has no bytes, and no record says that it is archived")
+        for entry in [entry for entry in self.now if entry[0]["last"] <= seq]:
+            self.now.remove(entry)
+            self.close(check, *entry)
+        return None if rec else found
+
+    def close(self, check, known, lines, removed, absent):
+        if absent[0]:
+            said = [seq for seq, digest in known["removed"] if digest == removed.hexdigest()]
+            if not said:
+                check.broken("segment", known["first"], "segment %s has other records without bytes, or other "
+                             "columns of them, than any record says" % known["name"])
+            self.said.append((known, said))
+        archived = {name: known[name] for name in ("digest", "first", "last", "store")}
+        self.done.append(dict(archived, absent=absent[0], checked=lines is not None))
+
+    def finish(self, check, signed):
+        for known, _, _, _ in self.now:
+            check.broken("segment", known["first"], "segment %s ends beyond the log" % known["name"])
+        for known, said in self.said:
+            if said and signed is not None and not any(seq < signed for seq in said):
+                check.broken("segment", known["first"], "segment %s has records without bytes, and no checkpoint "
+                             "covers the record that says so" % known["name"])
+        return {"archived": self.done}
+
+
 def check_store(path, folder, options):
     check = Check()
     against = Against(folder, options, check)
     store = connect(path)
     store.execute("BEGIN")
+    segments = Segments(store, folder, options)
     if schema(store) != SCHEMA:
         check.broken("schema", None, "the tables, triggers or indexes are not what a log has")
     for seq, t, kind, call, rec, leaf in store.execute(
             "SELECT seq, t, kind, call, rec, leaf FROM entry NOT INDEXED ORDER BY seq"):
-        value = check.record(seq, rec)
+        archived = segments.row(check, seq, t, kind, call, rec, leaf)
+        if not rec and archived is None:
+            check.absent(seq, leaf)
+            against.compare(check)
+            continue
+        value = check.record(seq, rec or archived)
         if leaf != check.prev:
             check.broken("leaf", seq, "its bytes do not give its hash")
         named = value.get("call")
@@ -469,7 +584,9 @@ def check_store(path, folder, options):
     state = store.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if state != b"ok":
         check.broken("store", None, state.decode("utf-8", "replace"))
-    return check.verdict(**against.finish(check))
+    ended = against.finish(check)
+    signed = None if against.trees is None else ended["checkpoint"] or 0
+    return check.verdict(**ended, **segments.finish(check, signed))
 
 
 def check_lines(lines):
@@ -572,14 +689,16 @@ def check_bundle(files, options):
 
 
 def arguments(given):
-    options, paths, rest = {"keys": [], "checkpoints": [], "anchors": []}, [], list(given)
+    options, paths, rest = {"keys": [], "checkpoints": [], "anchors": [], "segments": None}, [], list(given)
     while rest:
         word = rest.pop(0)
-        if word in ("--vkey", "--checkpoint", "--anchors") and rest:
+        if word in ("--vkey", "--checkpoint", "--anchors", "--segments") and rest:
             value = rest.pop(0)
             if word == "--vkey":
                 text = open(value, encoding="utf-8").read() if os.path.isfile(value) else value
                 options["keys"].extend(parse_keys(text))
+            elif word == "--segments":
+                options["segments"] = value
             else:
                 options["checkpoints" if word == "--checkpoint" else "anchors"].append(value)
         elif word.startswith("-") and word != "-":

@@ -74,6 +74,11 @@ pub(super) enum Problem {
     /// What is stored is not what was written.
     #[error("record {0} does not verify: run `sealgate audit verify`")]
     Tampered(u64),
+    /// The bytes of a record are in an archive.
+    #[error(
+        "record {0} is archived: its hash and place are here, its bytes are not; ask the operator to restore it"
+    )]
+    Archived(u64),
     /// The log or a store cannot be read.
     #[error("the stores cannot be read at the moment")]
     Unavailable,
@@ -128,6 +133,7 @@ impl Problem {
             Self::Unrecorded(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "audit-unavailable", "Cannot be recorded")
             }
+            Self::Archived(_) => (StatusCode::GONE, "archived", "Archived"),
             Self::Tampered(_) => (StatusCode::INTERNAL_SERVER_ERROR, "tampered", "Does not verify"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Stores unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
@@ -187,6 +193,7 @@ impl From<audit::Error> for Problem {
     fn from(error: audit::Error) -> Self {
         match error {
             audit::Error::NoRecord(_) => Self::NotFound("record"),
+            audit::Error::Archived(seq) => Self::Archived(seq),
             audit::Error::NoCheckpoint(_) => Self::NotYet,
             audit::Error::Contradicted(seq) | audit::Error::Altered(seq) => Self::Tampered(seq),
             other => {

@@ -24,6 +24,8 @@ pub struct Trust {
     pub checkpoints: Vec<String>,
     /// Anchor files besides the folder's own.
     pub anchors: Vec<PathBuf>,
+    /// A folder of segments: those that the log names must be there, whole.
+    pub segments: Option<PathBuf>,
 }
 
 /// A head that the log must have had.
@@ -91,6 +93,11 @@ impl Against {
         }
         expected.sort_by_key(|e| e.head.size);
         Ok(Self { trees, expected, at: 0, tiled, tiles: 0, newest: None })
+    }
+
+    /// Whether the log's own checkpoints are at hand.
+    pub(super) fn has_own(&self) -> bool {
+        self.trees.is_some()
     }
 
     /// Compares what can be compared now that one record more is known.

@@ -102,9 +102,7 @@ impl Log {
     pub fn open(folder: &Path, origin: &str, config: &Config, clock: Clock) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(io)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
-        let lock = lock.map_err(io)?;
-        lock.try_lock().map_err(|_| OpenError::Locked(folder.to_owned()))?;
+        let lock = Self::lock(folder)?;
         let store = Store::open(folder, config.max_size_mb)?;
         let tail = check_tail(&store)?;
         let made = !folder.join(keys::SECRET).exists();
@@ -140,6 +138,15 @@ impl Log {
             _lock: lock,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Keeps every other writer away as long as the file is held.
+    pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
+        let io = |source| OpenError::Io { path: folder.to_owned(), source };
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK));
+        let lock = lock.map_err(io)?;
+        lock.try_lock().map_err(|_| OpenError::Locked(folder.to_owned()))?;
+        Ok(lock)
     }
 
     /// Whether another process writes the log in `folder`.
@@ -260,7 +267,9 @@ impl Log {
     ) -> Result<Option<Outcome>, OpenError> {
         let origin = fs::read_to_string(folder.join("origin"));
         let origin = origin.map_err(|source| OpenError::Io { path: folder.join("origin"), source })?;
-        let own = match Self::open(folder, origin.trim(), config, Clock::system()) {
+        // Orders are taken up when checkpoints are due; nobody else gives this log anything to do.
+        let prompt = Config { checkpoint_ms: config.checkpoint_ms.min(50), ..config.clone() };
+        let own = match Self::open(folder, origin.trim(), &prompt, Clock::system()) {
             Ok(log) => Some(log),
             Err(OpenError::Locked(_)) => None,
             Err(other) => return Err(other),

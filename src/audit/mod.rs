@@ -17,6 +17,7 @@ mod receipt;
 mod record;
 mod sealer;
 mod seen;
+pub mod segment;
 mod spool;
 mod store;
 #[cfg(test)]
@@ -39,7 +40,7 @@ pub use record::{Draft, Kind};
 pub use seen::{Sighting, Sightings, seen};
 pub use spool::Outcome;
 pub use store::OpenError;
-pub use verify::{Break, Head, Verdict, verify, verify_against, verify_ndjson};
+pub use verify::{Archived, Break, Head, Verdict, verify, verify_against, verify_ndjson};
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,22 @@ pub enum Error {
     /// There is no such record.
     #[error("there is no record {0}")]
     NoRecord(u64),
+    /// Its bytes are in a segment.
+    #[error(
+        "record {0} is archived: `sealgate audit segments` says where, `sealgate audit restore` brings it back"
+    )]
+    Archived(u64),
+    /// A segment is not what was archived.
+    #[error("segment `{name}` {why}")]
+    Segment {
+        /// Its name.
+        name: String,
+        /// What is wrong, or keeps it from being used.
+        why: String,
+    },
+    /// The log cannot be opened to change or record something.
+    #[error(transparent)]
+    Opening(Box<OpenError>),
     /// A record is not what the hashes say.
     #[error("record {0} is not what the log's hashes say: run `sealgate audit verify`")]
     Altered(u64),

@@ -40,7 +40,8 @@ pub enum Order {
         /// Who says so.
         by: String,
     },
-    /// Record that somebody read: `audit.query`, `audit.export` or `payload.read`.
+    /// Record that somebody read (`audit.query`, `audit.export`, `payload.read`), or what became of a segment
+    /// (`segment.archive`, `segment.prune`, `segment.restore`).
     Record {
         /// The kind.
         kind: String,
@@ -153,7 +154,14 @@ impl Hands<'_> {
     }
 
     fn note(&self, kind: &str, members: Map<String, Value>) -> Result<Value, Refused> {
-        let may = [Kind::AuditQuery, Kind::AuditExport, Kind::PayloadRead];
+        let may = [
+            Kind::AuditQuery,
+            Kind::AuditExport,
+            Kind::PayloadRead,
+            Kind::SegmentArchive,
+            Kind::SegmentPrune,
+            Kind::SegmentRestore,
+        ];
         let unfit = || Refused::Kind(kind.to_owned());
         let kind = Kind::parse(kind).filter(|kind| may.contains(kind)).ok_or_else(unfit)?;
         let mut draft = Draft::new(kind);

@@ -120,6 +120,12 @@ kinds! {
     NotifySent = "notify.sent", 62;
     /// They could not be told.
     NotifyFailed = "notify.failed", 63;
+    /// A range of records was written to an archive.
+    SegmentArchive = "segment.archive", 70;
+    /// Bytes of archived records are taken out of the store.
+    SegmentPrune = "segment.prune", 71;
+    /// They are brought back.
+    SegmentRestore = "segment.restore", 72;
 }
 
 impl Kind {

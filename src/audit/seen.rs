@@ -43,6 +43,8 @@ pub struct Sighting {
 pub struct Sightings {
     /// Records that were read.
     pub records: u64,
+    /// Records that are archived, and were not read.
+    pub archived: u64,
     /// Findings with one of the commitments.
     pub found: u64,
     /// Those that are listed, oldest first.
@@ -105,12 +107,12 @@ pub fn seen(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Sightings, Error> {
     let reader = Reader::open(folder)?;
-    let mut all = Sightings::default();
+    let mut all = Sightings { archived: reader.absent()?, ..Sightings::default() };
     // Outcomes do not name the tool again: what the intent of a call said of it.
     let mut calls: HashMap<String, (Option<Mcp>, Option<Actor>)> = HashMap::new();
     let mut next = 0;
     loop {
-        let page = reader.since(next, PAGE)?;
+        let page = reader.present(next, PAGE)?;
         let Some(last) = page.last() else { return Ok(all) };
         next = last.seq + 1;
         for entry in &page {

@@ -283,7 +283,8 @@ pub(super) fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
         seq: row.get(0)?,
         time_us: row.get(1)?,
         kind: row.get(2)?,
-        call: call.and_then(|bytes| Uuid::from_slice(&bytes).ok()),
+        // What is no id must not look like none.
+        call: call.map(|bytes| Uuid::from_slice(&bytes).unwrap_or(Uuid::max())),
         record: row.get(4)?,
         leaf: row.get(5)?,
     })

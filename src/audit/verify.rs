@@ -5,6 +5,7 @@ use super::against::{Against, Trust};
 use super::canonical;
 use super::chain::{self, Leaf, NO_LINK, Root};
 use super::record::Kind;
+use super::segment::{Segment, Segments};
 use super::store::{Row, is_our_schema, open_readonly, row, schema_of};
 use super::tree::tiles::Builder;
 use serde::Serialize;
@@ -28,8 +29,31 @@ pub struct Verdict {
     pub checkpoints: u64,
     /// Records under the newest of them that verifies.
     pub checkpoint: Option<u64>,
+    /// Ranges that the log says are archived.
+    pub archived: Vec<Archived>,
     /// The first break of each kind.
     pub breaks: Vec<Break>,
+}
+
+/// A range of records that is archived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Archived {
+    /// Which, and where.
+    #[serde(flatten)]
+    pub segment: Segment,
+    /// How many of its records have no bytes in the store: of those the hashes were checked.
+    pub absent: u64,
+    /// Whether the segment itself was read and checked too.
+    pub checked: bool,
+}
+
+impl fmt::Display for Archived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Segment { digest, first, last, store } = &self.segment;
+        write!(f, "records {first} to {last} are archived in {store} (digest {digest})")?;
+        write!(f, ", {} of them without bytes here", self.absent)?;
+        f.write_str(if self.checked { ", segment checked" } else { ", segment not checked" })
+    }
 }
 
 impl Verdict {
@@ -53,7 +77,7 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Break {
     /// What kind: `gap`, `leaf`, `link`, `form`, `column`, `schema`, `store`; of the tree: `checkpoint`,
-    /// `rollback`, `tile`, `anchor`.
+    /// `rollback`, `tile`, `anchor`; of archived records: `segment`.
     pub kind: &'static str,
     /// The first record that shows it.
     pub seq: Option<u64>,
@@ -66,10 +90,11 @@ impl fmt::Display for Verdict {
         if self.ok {
             let head = self.head.as_ref().map_or("-", |h| h.leaf.as_str());
             write!(f, "ok: {} records, head {head}, root {}", self.records, self.root)?;
-            return match self.checkpoint {
-                Some(size) => write!(f, ", {} checkpoints up to {size} records", self.checkpoints),
-                None => write!(f, ", no checkpoint"),
-            };
+            match self.checkpoint {
+                Some(size) => write!(f, ", {} checkpoints up to {size} records", self.checkpoints)?,
+                None => write!(f, ", no checkpoint")?,
+            }
+            return self.archived.iter().try_for_each(|archived| write!(f, "\n  {archived}"));
         }
         writeln!(f, "TAMPERED: {} records checked", self.records)?;
         for b in &self.breaks {
@@ -78,7 +103,7 @@ impl fmt::Display for Verdict {
                 None => writeln!(f, "  {}: {}", b.kind, b.detail)?,
             }
         }
-        Ok(())
+        self.archived.iter().try_for_each(|archived| writeln!(f, "  {archived}"))
     }
 }
 
@@ -170,6 +195,16 @@ impl Check {
         (facts, leaf)
     }
 
+    /// Takes a record whose bytes are archived: what stays of it is its place and its hash.
+    fn absent(&mut self, row: &Row) {
+        if row.seq != self.next {
+            self.broken("gap", Some(row.seq), format!("record {} was expected", self.next));
+        }
+        self.next = row.seq + 1;
+        self.root.push(row.leaf);
+        self.prev = Some(row.leaf);
+    }
+
     fn columns(&mut self, row: &Row, facts: &Facts<'_>, leaf: &Leaf) {
         let seq = Some(row.seq);
         if *leaf != row.leaf {
@@ -204,6 +239,7 @@ impl Check {
             root: chain::hex(&self.root.hash()),
             checkpoints: 0,
             checkpoint: None,
+            archived: Vec::new(),
             breaks: self.breaks,
         }
     }
@@ -239,6 +275,12 @@ pub fn verify_against(
     // For the progress only; to count would be to read all of it once more.
     let last = "SELECT coalesce(max(seq) + 1, 0) FROM entry NOT INDEXED";
     let all: u64 = connection.query_row(last, [], |row| row.get(0))?;
+    let keys = if trust.keys.is_empty() && folder.is_dir() {
+        super::tree::keys::published(folder)?
+    } else {
+        trust.keys.clone()
+    };
+    let mut segments = Segments::load(&connection, trust.segments.clone(), keys);
     let mut rows =
         connection.prepare("SELECT seq, t, kind, call, rec, leaf FROM entry NOT INDEXED ORDER BY seq")?;
     let (mut builder, mut tiles) = (Builder::default(), Vec::new());
@@ -246,8 +288,14 @@ pub fn verify_against(
     for row in rows.query_map([], row)? {
         match row {
             Ok(row) => {
-                let (facts, leaf) = check.record(row.seq, &row.record);
-                check.columns(&row, &facts, &leaf);
+                let archived = segments.row(&mut check, &row)?;
+                if row.record.is_empty() && archived.is_none() {
+                    check.absent(&row);
+                } else {
+                    let record = archived.as_ref().unwrap_or(&row.record);
+                    let (facts, leaf) = check.record(row.seq, record);
+                    check.columns(&row, &facts, &leaf);
+                }
             }
             Err(error) => {
                 check.broken("store", None, error.to_string());
@@ -268,8 +316,12 @@ pub fn verify_against(
     if integrity != "ok" {
         check.broken("store", None, integrity);
     }
+    let has_own = against.has_own();
     let (checkpoints, checkpoint) = against.finish(&mut check)?;
-    Ok(Verdict { checkpoints, checkpoint, ..check.verdict() })
+    // A store alone has no checkpoints that could cover anything.
+    let signed = has_own.then(|| checkpoint.unwrap_or(0));
+    let archived = segments.finish(&mut check, signed);
+    Ok(Verdict { checkpoints, checkpoint, archived, ..check.verdict() })
 }
 
 /// Checks records as lines of exact bytes, as `audit tail` prints them; the first must be record 0.

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Room that is kept for the ends of calls that have begun, in bytes.
 const RESERVE: u64 = 256 << 10;
 /// Records whose chain is checked before writing goes on after a failure.
-const TAIL: u64 = 1000;
+pub(super) const TAIL: u64 = 1000;
 
 type Answer = oneshot::Sender<Result<Receipt, Unrecorded>>;
 

@@ -71,6 +71,7 @@ pub(super) fn run(options: &Options) -> Done {
             "seen": seen.found > 0,
             "found": seen.found,
             "records": seen.records,
+            "archived": seen.archived,
             "sightings": seen.sightings,
             "recorded": recorded.is_ok(),
             "unrecorded_because": recorded.as_ref().err(),
@@ -88,6 +89,13 @@ pub(super) fn run(options: &Options) -> Done {
                 );
             }
             let _ = writeln!(text, "seen {} times in {} records", seen.found, seen.records);
+            if seen.archived > 0 {
+                let _ = writeln!(
+                    text,
+                    "{} records are archived and were not asked: `sealgate audit restore` brings them back",
+                    seen.archived
+                );
+            }
             if let Err(why) = &recorded {
                 let _ = writeln!(text, "this question is not in the log: {why}");
             }

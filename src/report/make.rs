@@ -58,6 +58,8 @@ pub struct Integrity {
     pub ok: bool,
     /// Records that were hashed again.
     pub records: u64,
+    /// Records that are archived: their hashes were checked, their bytes were not asked for anything below.
+    pub archived: u64,
     /// Missing or doubled numbers.
     pub gaps: u64,
     /// Checkpoints that were compared.
@@ -190,9 +192,11 @@ fn integrity(verdict: &Verdict) -> Integrity {
         let at = b.seq.map(|seq| format!(" at record {seq}")).unwrap_or_default();
         format!("{}{at}: {}", b.kind, b.detail)
     };
+    let archived = verdict.archived.iter().map(|one| one.absent).sum();
     Integrity {
         ok: verdict.ok,
-        records: verdict.records,
+        records: verdict.records.saturating_sub(archived),
+        archived,
         gaps: verdict.breaks.iter().filter(|b| b.kind == "gap").count() as u64,
         checkpoints: verdict.checkpoints,
         under_checkpoint: verdict.checkpoint,

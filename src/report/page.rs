@@ -70,6 +70,13 @@ fn integrity(report: &Report, out: &mut String) {
         coverage.unknown_ends,
         coverage.outages
     );
+    if integrity.archived > 0 {
+        let _ = writeln!(
+            out,
+            "<tr><td>archived</td><td>{} records, of which only the hashes were checked: no number here counts them</td></tr>",
+            integrity.archived
+        );
+    }
     for broken in &integrity.breaks {
         let _ = writeln!(out, "<tr><td class=\"bad\">wrong</td><td>{}</td></tr>", escaped(broken));
     }

@@ -187,6 +187,15 @@ pub fn rebuild(
     }
 }
 
+/// Takes the index away: records are about to leave the store or to come back. It is made anew by the next start, or by
+/// [`rebuild`].
+///
+/// # Errors
+/// Somebody writes it, or it cannot be removed.
+pub fn discard(folder: &Path) -> Result<(), Error> {
+    fresh(folder)
+}
+
 /// Whether somebody who was asked to make the index anew has not begun yet.
 pub fn is_rebuild_asked(folder: &Path) -> bool {
     folder.join(REBUILD).exists()

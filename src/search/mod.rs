@@ -22,7 +22,7 @@ mod words;
 pub use config::Config;
 pub use field::{Field, Type};
 pub use index::Caught;
-pub use indexer::{Indexer, catch_up, is_rebuild_asked, rebuild};
+pub use indexer::{Indexer, catch_up, discard, is_rebuild_asked, rebuild};
 pub use query::{Misread, Query};
 pub use request::{
     AggregateRequest, Aggregates, Answer, Consistency, Hit, Lag, MOST_HITS, Mode, PAGE, Relation, Request,

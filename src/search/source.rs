@@ -66,12 +66,16 @@ impl Source {
     /// One record.
     pub(super) fn one(&mut self, seq: u64, texts: Texts) -> Result<Found, Error> {
         let found = self.read(seq, 1, texts)?.pop();
+        if found.is_none() {
+            // If it is archived, that says so.
+            self.reader.since(seq, 1)?;
+        }
         found.filter(|found| found.seq == seq).ok_or(Error::Log(crate::audit::Error::NoRecord(seq)))
     }
 
-    /// The time of a record.
+    /// The time of a record, or of the next one that is not archived.
     pub(super) fn time_of(&mut self, seq: u64) -> Result<Option<i64>, Error> {
-        let entry = self.reader.since(seq, 1)?.pop();
+        let entry = self.reader.present(seq, 1)?.pop();
         let value: Option<Value> = entry.and_then(|entry| serde_json::from_slice(&entry.record).ok());
         Ok(value.and_then(|value| value.get("t")?.as_i64()))
     }

@@ -17,7 +17,7 @@ fn script() -> PathBuf {
 }
 
 /// Exit code and breaks, as `kind seq`, of the independent verifier.
-fn python(arguments: &[&str]) -> (i32, Vec<String>) {
+pub fn python(arguments: &[&str]) -> (i32, Vec<String>) {
     let out = Command::new("python3").arg(script()).args(arguments).output().expect("python3 runs");
     let verdict: serde_json::Value = serde_json::from_slice(&out.stdout)
         .unwrap_or_else(|_| panic!("verify.py: {}", String::from_utf8_lossy(&out.stderr)));
@@ -29,7 +29,7 @@ fn kinds(breaks: &serde_json::Value) -> Vec<String> {
 }
 
 /// Exit code and breaks of the gateway's verifier.
-fn ours(folder: &Path, trust: &Trust) -> (i32, Vec<String>) {
+pub fn ours(folder: &Path, trust: &Trust) -> (i32, Vec<String>) {
     let verdict = verify_against(folder, trust, &mut |_, _| {}).unwrap();
     (i32::from(verdict.code()), kinds(&serde_json::to_value(&verdict.breaks).unwrap()))
 }
@@ -41,7 +41,7 @@ fn verdict(folder: &Path) -> (i32, Vec<String>) {
     found
 }
 
-fn copy(from: &Path) -> tempfile::TempDir {
+pub fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -24,6 +24,7 @@ mod audit_matrix;
 mod audit_payload;
 mod audit_power;
 mod audit_proofs;
+mod audit_segments;
 mod audit_tamper;
 mod bad_input;
 mod changes;

@@ -4,14 +4,15 @@ mod check;
 mod write;
 
 pub use check::{Report, check};
+pub(super) use write::segment;
 pub use write::{Made, What, write};
 
 /// Names inside a bundle.
-const RECORDS: &str = "records.ndjson";
+pub(super) const RECORDS: &str = "records.ndjson";
 const CHECKPOINT: &str = "checkpoint";
 const KEYS: &str = "keys";
 const QUERY: &str = "query.json";
-const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "manifest.json";
 const VERIFIER: &str = "verify.py";
 const README: &str = "README.md";
 const PROOFS: &str = "proofs";

@@ -2,7 +2,8 @@
 
 use super::{About, CHECKPOINT, KEYS, MANIFEST, Manifest, PROOFS, QUERY, README, RECORDS, VERIFIER};
 use crate::audit::chain::{hash, hex};
-use crate::audit::tree::{Inclusion, Prover};
+use crate::audit::tree::note::{Note, Verifier};
+use crate::audit::tree::{Inclusion, Prover, Signed};
 use crate::audit::{Error, Reader};
 use serde::Serialize;
 use serde_json::Value;
@@ -62,7 +63,7 @@ pub fn write(
     let place = if is_tar { out.with_extension("partial") } else { out.to_owned() };
     let io = |source| Error::File { path: place.clone(), source };
     fs::create_dir_all(place.join(PROOFS)).map_err(io)?;
-    let made = fill(folder, what, (query, now_us), &place, progress);
+    let made = fill(folder, what, &Form::Evidence(query, now_us), &place, progress);
     let made = made.and_then(|made| if is_tar { pack(&place, out).map(|()| made) } else { Ok(made) });
     if is_tar || made.is_err() {
         fs::remove_dir_all(&place).map_err(io)?;
@@ -70,10 +71,51 @@ pub fn write(
     made.map(|made| Made { path: out.to_owned(), ..made })
 }
 
+/// Writes the records from `first` to `last` into the folder `place`, always as the same bytes: under the oldest
+/// checkpoint that covers them, with the keys that signed it, and without what explains a bundle.
+pub(in crate::audit) fn segment(
+    folder: &Path,
+    (first, last): (u64, u64),
+    place: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Made, Error> {
+    let io = |source| Error::File { path: place.to_owned(), source };
+    fs::create_dir_all(place.join(PROOFS)).map_err(io)?;
+    fill(folder, &What::Range(first, last), &Form::Segment, place, progress)
+}
+
+/// What a bundle is written for.
+enum Form<'q> {
+    /// For whoever asked this, at this time.
+    Evidence(&'q Value, i64),
+    /// To be kept in place of the records.
+    Segment,
+}
+
+impl Form<'_> {
+    fn checkpoint(&self, prover: &Prover, to: u64) -> Result<Option<Signed>, Error> {
+        match self {
+            Self::Evidence(..) => Ok(prover.checkpoint()?.filter(|c| c.size > to)),
+            Self::Segment => prover.first_over(to),
+        }
+    }
+
+    fn keys(&self, prover: &Prover, note: &str) -> Result<Vec<Verifier>, Error> {
+        let published = prover.keys()?;
+        match self {
+            Self::Evidence(..) => Ok(published),
+            Self::Segment => {
+                let signers = Note::parse(note)?.signed_by(&published)?;
+                Ok(signers.into_iter().map(|(key, _)| key.clone()).collect())
+            }
+        }
+    }
+}
+
 fn fill(
     folder: &Path,
     what: &What,
-    (query, now_us): (&Value, i64),
+    form: &Form<'_>,
     place: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Made, Error> {
@@ -88,7 +130,11 @@ fn fill(
             (*from, *to, seqs.len() as u64, "selected")
         }
     };
-    let checkpoint = prover.checkpoint()?.filter(|c| c.size > to).ok_or(Error::NoCheckpoint(to + 1))?;
+    let checkpoint = form.checkpoint(&prover, to)?.ok_or(Error::NoCheckpoint(to + 1))?;
+    let (query, made) = match form {
+        Form::Evidence(query, now_us) => ((*query).clone(), *now_us),
+        Form::Segment => (serde_json::json!({"range": {"from": from, "to": to}}), checkpoint.time_us),
+    };
     let mut sink = Sink { place, files: BTreeMap::new() };
     let proof_of = |seq| -> Result<Inclusion, Error> {
         let proof = prover.inclusion(seq, Some(checkpoint.size))?;
@@ -114,23 +160,26 @@ fn fill(
         }
     }
     let about = About {
-        as_understood: query.clone(),
+        as_understood: query,
         checkpoint_size: checkpoint.size,
         complete: kind == "range",
         from,
         kind: kind.to_owned(),
         log: prover.origin()?,
-        made: now_us,
+        made,
         records: sink.records(records, what),
         to,
     };
-    let keys: String = prover.keys()?.iter().map(|key| key.to_string() + "\n").collect();
+    let keys: String =
+        form.keys(&prover, &checkpoint.note)?.iter().map(|key| key.to_string() + "\n").collect();
     let about_text = serde_json::to_string_pretty(&about).unwrap_or_default() + "\n";
     sink.put(CHECKPOINT, checkpoint.note.as_bytes())?;
     sink.put(KEYS, keys.as_bytes())?;
     sink.put(QUERY, about_text.as_bytes())?;
-    sink.put(VERIFIER, include_bytes!("../../../audit/verify.py"))?;
-    sink.put(README, include_bytes!("README.md"))?;
+    if let Form::Evidence(..) = form {
+        sink.put(VERIFIER, include_bytes!("../../../audit/verify.py"))?;
+        sink.put(README, include_bytes!("README.md"))?;
+    }
     let manifest = Manifest { files: sink.files.clone() };
     let text = serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n";
     sink.put(MANIFEST, text.as_bytes())?;

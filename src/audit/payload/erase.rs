@@ -2,7 +2,7 @@
 
 use super::keyring::Keyring;
 use super::shelf::{Gone, Shelf};
-use crate::audit::{Error, Reader};
+use crate::audit::{Entry, Error, Reader};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -64,7 +64,7 @@ pub(super) fn select(
     };
     let mut seqs = BTreeSet::new();
     for call in calls {
-        for entry in reader.by_call(call)? {
+        for entry in kept(reader.by_call(call))? {
             if shelf.get(entry.seq)?.is_some_and(|stored| stored.gone.is_none()) {
                 seqs.insert(entry.seq);
             }
@@ -73,13 +73,22 @@ pub(super) fn select(
     Ok(seqs)
 }
 
+/// The records of a call; none, if it is archived: then nothing of it is left to select.
+fn kept(found: Result<Vec<Entry>, Error>) -> Result<Vec<Entry>, Error> {
+    match found {
+        Err(Error::Archived(_)) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
 /// Calls whose records name a commitment.
 fn calls_with(commitment: &str, reader: &Reader) -> Result<Vec<Uuid>, Error> {
     let needle = format!("\"commitment\":\"{commitment}\"");
     let mut calls = BTreeSet::new();
     let mut next = 0;
     loop {
-        let entries = reader.since(next, CHUNK)?;
+        // A record whose payload is still there is never taken out of the store, nor is any other of its call.
+        let entries = reader.present(next, CHUNK)?;
         let Some(last) = entries.last() else { return Ok(calls.into_iter().collect()) };
         next = last.seq + 1;
         for entry in &entries {

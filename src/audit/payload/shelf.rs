@@ -75,7 +75,7 @@ impl Shelf {
         Ok(Self { connection, folder: folder.to_owned() })
     }
 
-    pub(super) fn open_readonly(folder: &Path) -> Result<Option<Self>, Error> {
+    pub(in crate::audit) fn open_readonly(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(FILE);
         if !path.exists() {
             return Ok(None);
@@ -148,6 +148,13 @@ impl Shelf {
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Sequence numbers from `first` to `last` whose payloads are still there.
+    pub(in crate::audit) fn live(&self, first: u64, last: u64) -> Result<Vec<u64>, Error> {
+        let sql = "SELECT seq FROM payload WHERE seq >= ? AND seq <= ? AND gone = 0 ORDER BY seq";
+        let mut rows = self.connection.prepare(sql)?;
+        Ok(rows.query_map([first, last], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// Sequence numbers of what is older than `before_us`, of a class or of all but some.

@@ -82,6 +82,11 @@ impl Prover {
         found.map(|signed| self.cosigned(signed)).transpose()
     }
 
+    /// The oldest checkpoint that covers record `seq`, as the log signed it.
+    pub(in crate::audit) fn first_over(&self, seq: u64) -> Result<Option<Signed>, Error> {
+        Ok(self.trees.as_ref().map(|trees| trees.first_over(seq)).transpose()?.flatten())
+    }
+
     fn cosigned(&self, mut signed: Signed) -> Result<Signed, Error> {
         if let Some(trees) = &self.trees {
             signed.note.push_str(&trees.cosignatures(signed.size)?);
@@ -175,8 +180,22 @@ impl Prover {
     /// One record, exact bytes.
     ///
     /// # Errors
-    /// There is no such record.
+    /// There is no such record, or it is archived.
     pub fn record(&self, seq: u64) -> Result<Entry, Error> {
+        let entry = self.place(seq)?;
+        if entry.record.is_empty() { Err(Error::Archived(seq)) } else { Ok(entry) }
+    }
+
+    /// The hash of a record, also of an archived one: it is as good as a checkpoint that covers it.
+    ///
+    /// # Errors
+    /// There is no such record, or it is not what its hash says.
+    pub fn leaf(&self, seq: u64) -> Result<Leaf, Error> {
+        let entry = self.place(seq)?;
+        if entry.record.is_empty() { Ok(entry.stored) } else { entry.leaf() }
+    }
+
+    fn place(&self, seq: u64) -> Result<Entry, Error> {
         let mut one = self.log.prepare_cached("SELECT rec, leaf FROM entry WHERE seq = ?")?;
         let entry = |row: &rusqlite::Row<'_>| Ok(Entry { seq, record: row.get(0)?, stored: row.get(1)? });
         one.query_row([seq.min(u64::MAX >> 1)], entry).optional()?.ok_or(Error::NoRecord(seq))

@@ -193,6 +193,11 @@ impl Trees {
         self.one("WHERE size = ?", [size])
     }
 
+    /// The oldest checkpoint that covers record `seq`.
+    pub(super) fn first_over(&self, seq: u64) -> Result<Option<Signed>, Error> {
+        self.one("WHERE size > ? ORDER BY size LIMIT 1", [seq])
+    }
+
     fn one(&self, rest: &str, params: impl rusqlite::Params) -> Result<Option<Signed>, Error> {
         let sql = format!("SELECT size, t, root, note FROM checkpoint {rest}");
         Ok(self.connection.prepare_cached(&sql)?.query_row(params, signed).optional()?)

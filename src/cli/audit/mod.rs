@@ -1,5 +1,6 @@
 //! `sealgate audit`: everything works on the files of the data folder, whether a gateway runs or not.
 
+mod archive;
 mod bundle;
 mod export;
 mod index;
@@ -58,6 +59,14 @@ pub(super) enum Verb {
     Report(report::Options),
     /// Write evidence that anybody can check offline: records, proofs, checkpoint, verifier.
     Bundle(bundle::Options),
+    /// Seal the oldest records as segments: files that prove themselves. The log is not changed, but for a record of it.
+    Archive(archive::Archive),
+    /// Take the bytes of archived records out of the store. Their places and hashes stay, and so does every proof.
+    Prune(archive::Prune),
+    /// Bring archived records back into the store.
+    Restore(archive::Restore),
+    /// List what is archived, and where.
+    Segments(archive::List),
 }
 
 pub(super) fn run(verb: &Verb) -> Done {
@@ -79,6 +88,10 @@ pub(super) fn run(verb: &Verb) -> Done {
         Verb::Erase(options) => order::erase(options),
         Verb::Report(options) => report::run(options),
         Verb::Bundle(options) => bundle::run(options),
+        Verb::Archive(options) => archive::archive(options),
+        Verb::Prune(options) => archive::prune(options),
+        Verb::Restore(options) => archive::restore(options),
+        Verb::Segments(options) => archive::list(options),
     }
 }
 

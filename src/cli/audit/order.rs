@@ -127,7 +127,7 @@ pub(super) fn erase(options: &Erase) -> Done {
 }
 
 /// The people behind tokens, each with the role that approving takes.
-fn approvers(place: &Place, files: &[PathBuf]) -> Result<Vec<String>, Failure> {
+pub(super) fn approvers(place: &Place, files: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let role = settings(place)?.payloads.approver_role;
     let tokens = Tokens::open(&place.data_dir()?, Clock::system())?;
     let mut people = Vec::new();
@@ -147,7 +147,7 @@ fn approvers(place: &Place, files: &[PathBuf]) -> Result<Vec<String>, Failure> {
     Ok(people)
 }
 
-fn settings(place: &Place) -> Result<Config, Failure> {
+pub(super) fn settings(place: &Place) -> Result<Config, Failure> {
     match &place.config {
         Some(file) => crate::config::Config::load(file).map(|c| c.audit).map_err(Failure::Problems),
         None => Ok(Config::default()),

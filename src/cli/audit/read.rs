@@ -103,7 +103,7 @@ pub(super) fn tail(options: &Tail) -> Done {
     }
     loop {
         std::thread::sleep(Duration::from_millis(200));
-        for entry in reader.since(next, 1000)? {
+        for entry in reader.present(next, 1000)? {
             next = entry.seq + 1;
             print(&entry.record, format)?;
         }

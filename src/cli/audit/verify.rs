@@ -3,7 +3,7 @@
 use super::{Done, Failure, Format, Place, output};
 use crate::audit::tree::note::Verifier;
 use crate::audit::tree::{Prover, keys};
-use crate::audit::{Break, Evidence, Trust, Verdict, bundle, leaf, verify_against};
+use crate::audit::{Break, Error, Evidence, Trust, Verdict, bundle, verify_against};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,9 @@ pub(in crate::cli) struct Options {
     /// An anchor file that is kept elsewhere: the log must contain every checkpoint in it.
     #[arg(long = "anchors", value_name = "FILE")]
     anchors: Vec<PathBuf>,
+    /// A folder of segments: every one that the log names must be there, exactly as it was archived.
+    #[arg(long, value_name = "DIR")]
+    segments: Option<PathBuf>,
     /// A receipt that an agent kept: the log must contain its record.
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
@@ -45,7 +48,8 @@ pub(super) fn run(options: &Options) -> Done {
         }
     };
     let checkpoints = options.checkpoints.iter().map(std::fs::read_to_string).collect::<Result<_, _>>()?;
-    let trust = Trust { keys: known, checkpoints, anchors: options.anchors.clone() };
+    let (anchors, segments) = (options.anchors.clone(), options.segments.clone());
+    let trust = Trust { keys: known, checkpoints, anchors, segments };
     let mut verdict = verify_against(&folder, &trust, &mut progress)?;
     if shows {
         let _ = writeln!(std::io::stderr());
@@ -81,7 +85,11 @@ fn check_receipt(path: &Path, folder: &Path, known: &[Verifier], verdict: &mut V
     if let Err(why) = receipt.check(&own) {
         return Err(Failure::Other(anyhow::anyhow!("`{}` is no signed receipt: {why}", path.display())));
     }
-    let found = prover.record(receipt.seq).ok().map(|entry| leaf(&entry.record));
+    let found = match prover.leaf(receipt.seq) {
+        Ok(leaf) => Some(leaf),
+        Err(Error::Altered(_)) => Some([0; 32]),
+        Err(_) => None,
+    };
     let (kind, detail) = match found {
         Some(leaf) if Some(leaf) == receipt.leaf_hash() => return Ok(()),
         Some(_) => ("receipt", "the log holds another record than the receipt promises"),

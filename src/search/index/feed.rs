@@ -135,7 +135,12 @@ impl Feed {
             let texts = if self.mark.texts { Texts::With } else { Texts::Without };
             let records = self.source.read(self.mark.next, CHUNK, texts)?;
             if records.is_empty() {
-                break;
+                if self.mark.next >= head {
+                    break;
+                }
+                // All of them are archived; the newest records never are.
+                self.mark.next += CHUNK;
+                continue;
             }
             for found in &records {
                 self.take(found)?;
