@@ -9,6 +9,7 @@ mod store;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::hmac;
@@ -112,6 +113,8 @@ pub struct Approvals {
     store: Mutex<Store>,
     key: hmac::Key,
     clock: Clock,
+    /// The latest time seen.
+    latest: AtomicI64,
     /// Woken by a vote of this process.
     voted: Notify,
     /// Counts the times at which those who wait should look again.
@@ -126,7 +129,20 @@ impl Approvals {
     pub fn open(folder: &Path, key: &[u8], clock: Clock) -> Result<Self, Error> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
         let (voted, told) = (Notify::new(), watch::Sender::new(0));
-        Ok(Self { store: Mutex::new(Store::open(folder)?), key, clock, voted, told })
+        Ok(Self {
+            store: Mutex::new(Store::open(folder)?),
+            key,
+            clock,
+            voted,
+            told,
+            latest: AtomicI64::new(i64::MIN),
+        })
+    }
+
+    /// The time, never before one that was seen: a clock that is set back brings nothing back that has expired.
+    fn now(&self) -> i64 {
+        let now = self.clock.now_us();
+        now.max(self.latest.fetch_max(now, Ordering::SeqCst))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Store) -> Result<T, Error>) -> Result<T, Error> {
@@ -139,7 +155,7 @@ impl Approvals {
     /// The store cannot be used, or too many wait.
     pub fn standing(&self, request: &Request<'_>) -> Result<Standing, Error> {
         let digest = self.digest(&request.fingerprint);
-        let now = self.clock.now_us();
+        let now = self.now();
         self.with(|store| {
             if let Some(found) = store.latest(&digest, now)? {
                 return Ok(match found.state {
@@ -161,7 +177,7 @@ impl Approvals {
     /// # Errors
     /// The store cannot be used.
     pub fn consume(&self, reference: Uuid, by: Uuid) -> Result<bool, Error> {
-        let now = self.clock.now_us();
+        let now = self.now();
         self.with(|store| store.consume(reference, by, now))
     }
 
@@ -170,7 +186,7 @@ impl Approvals {
     /// # Errors
     /// The store cannot be read.
     pub fn list(&self, all: bool) -> Result<Vec<Held>, Error> {
-        let now = self.clock.now_us();
+        let now = self.now();
         self.with(|store| store.list(now, all))
     }
 
@@ -179,7 +195,7 @@ impl Approvals {
     /// # Errors
     /// There is none, or the store cannot be read.
     pub fn show(&self, reference: &str) -> Result<Held, Error> {
-        let now = self.clock.now_us();
+        let now = self.now();
         self.with(|store| store.by_reference(reference, now))
     }
 
@@ -189,7 +205,7 @@ impl Approvals {
     /// # Errors
     /// It is not theirs to say, or too late.
     pub fn vote(&self, reference: &str, approver: &Caller, vote: Ballot<'_>) -> Result<Held, Error> {
-        let now = self.clock.now_us();
+        let now = self.now();
         let voted = self.with(|store| {
             let held = store.by_reference(reference, now)?;
             held.may_be_decided_by(approver)?;
@@ -224,7 +240,7 @@ impl Approvals {
     /// # Errors
     /// The store cannot be read.
     pub fn unrecorded(&self) -> Result<Vec<(Held, Vote)>, Error> {
-        let now = self.clock.now_us();
+        let now = self.now();
         self.with(|store| store.unrecorded(now))
     }
 

@@ -227,7 +227,7 @@ impl Store {
     /// The newest of that digest that is neither used nor expired.
     pub(super) fn latest(&self, digest: &[u8; 32], now: i64) -> Result<Option<Held>, Error> {
         let mut query = self.connection.prepare_cached(
-            "SELECT * FROM held WHERE digest = ?1 AND used_us IS NULL AND expires_us > ?2
+            "SELECT * FROM held WHERE digest = ?1 AND used_us IS NULL AND expires_us > ?2 AND created_us <= ?2
              ORDER BY created_us DESC LIMIT 1",
         )?;
         let row =
@@ -271,7 +271,7 @@ impl Store {
     pub(super) fn consume(&self, reference: Uuid, by: Uuid, now: i64) -> Result<bool, Error> {
         let changed = self.connection.execute(
             "UPDATE held SET used_by = ?2, used_us = ?3
-             WHERE reference = ?1 AND used_us IS NULL AND expires_us > ?3",
+             WHERE reference = ?1 AND used_us IS NULL AND expires_us > ?3 AND created_us <= ?3",
             params![reference.to_string(), by.to_string(), now],
         )?;
         Ok(changed == 1)
@@ -310,7 +310,7 @@ impl Store {
     ) -> Result<(), Error> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let open: bool = transaction.query_row(
-            "SELECT used_us IS NULL AND expires_us > ?2
+            "SELECT used_us IS NULL AND expires_us > ?2 AND created_us <= ?2
                     AND NOT EXISTS (SELECT 1 FROM vote WHERE vote.reference = ?1 AND approve = 0)
              FROM held WHERE reference = ?1",
             params![held.reference.to_string(), now],
@@ -388,7 +388,7 @@ impl Store {
         let text = |name: &str| row.get::<_, String>(name);
         let votes = self.votes(&reference)?;
         let roles: BTreeSet<String> = serde_json::from_str(&text("roles")?).map_err(|_| damaged())?;
-        let expires_us = row.get("expires_us")?;
+        let (created_us, expires_us) = (row.get("created_us")?, row.get("expires_us")?);
         let used: Option<i64> = row.get("used_us")?;
         let covered: BTreeSet<&String> =
             votes.iter().filter(|vote| vote.approve).flat_map(|vote| &vote.covers).collect();
@@ -396,7 +396,8 @@ impl Store {
             State::Used
         } else if votes.iter().any(|vote| !vote.approve) {
             State::Rejected
-        } else if now >= expires_us {
+        // A clock that was set back between two starts must not make it good for longer.
+        } else if now >= expires_us || now < created_us {
             State::Expired
         } else if !votes.is_empty() && roles.iter().all(|role| covered.contains(role)) {
             State::Approved
@@ -414,7 +415,7 @@ impl Store {
             params: text("shown")?,
             roles,
             policies: serde_json::from_str(&text("policies")?).map_err(|_| damaged())?,
-            created_us: row.get("created_us")?,
+            created_us,
             expires_us,
             votes,
         })

@@ -280,9 +280,9 @@ const EXAMPLES: usize = 5;
 impl Tally {
     /// Takes in one decision.
     pub fn add(&mut self, decided: &Decided) {
-        self.decisions += 1;
         match decided {
             Decided::Call(recorded) => {
+                self.decisions += 1;
                 let authz = &recorded.authz;
                 let policies = authz.policies.iter().chain(&authz.satisfied);
                 self.matching(policies, &authz.shadow, (recorded.decision(), recorded.call));
@@ -292,6 +292,7 @@ impl Tally {
             }
             Decided::Return(recorded) => {
                 if let Some(said) = &recorded.said {
+                    self.decisions += 1;
                     let decided = (Some(said.decision()), recorded.call);
                     self.matching(said.policies.iter(), &said.shadow, decided);
                 }

@@ -286,7 +286,7 @@ fn decide(
     let Some(caller) = &recorded.caller else {
         return undetermined("the record is older than what deciding again takes");
     };
-    if recorded.name.chars().count() >= CUT {
+    if recorded.is_cut() {
         return undetermined("the name was too long to be recorded whole");
     }
     let params: Option<HashMap<String, &RawValue>> =
@@ -423,6 +423,11 @@ fn of_prompt(reference: &str) -> bool {
 }
 
 impl Recorded {
+    /// Whether its name was too long to be recorded whole.
+    pub(super) fn is_cut(&self) -> bool {
+        self.name.chars().count() >= CUT
+    }
+
     /// Whether it completes an argument of a prompt.
     pub(super) fn completes_prompt(&self) -> bool {
         let params: Option<Value> = self.request.as_deref().and_then(|text| serde_json::from_str(text).ok());

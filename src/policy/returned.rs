@@ -82,6 +82,8 @@ pub struct RecordedReturn {
     pub call: Uuid,
     /// What was decided, from which facts; none in records that are older than this.
     pub(super) said: Option<Box<Said>>,
+    /// Whether anything came back.
+    brought: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -117,14 +119,19 @@ struct Line {
 }
 
 impl RecordedReturn {
-    /// Reads a record; none if it is not of a call that brought a result.
+    /// Reads a record; none if it is not of the end of a call.
     pub fn parse(record: &[u8]) -> Option<Self> {
         let line: Line = serde_json::from_slice(record).ok()?;
-        let brought = line.returned.is_some() || matches!(line.status.as_str(), "ok" | "tool_error");
-        if line.kind != "call.outcome" || !brought {
+        if line.kind != "call.outcome" {
             return None;
         }
-        Some(Self { seq: line.seq, time_us: line.t, call: line.call?, said: line.returned })
+        Some(Self {
+            seq: line.seq,
+            time_us: line.t,
+            call: line.call?,
+            brought: line.returned.is_some() || matches!(line.status.as_str(), "ok" | "tool_error"),
+            said: line.returned,
+        })
     }
 }
 
@@ -195,9 +202,18 @@ impl Replay {
 
     /// Takes in one recorded decision about a result, after the call's own.
     pub fn add_return(&mut self, recorded: &RecordedReturn) {
-        let result = match self.waiting.0.remove(&recorded.call) {
+        let call = match self.waiting.0.remove(&recorded.call) {
             Some(None) => return,
-            Some(Some(call)) => self.returned(&call, recorded),
+            Some(call) => call,
+            None => None,
+        };
+        // To follow a resource brings nothing that policy is asked about.
+        let quiet = call.as_ref().is_some_and(|call| call.method == "resources/subscribe");
+        if recorded.said.is_none() && (quiet || !recorded.brought) {
+            return;
+        }
+        let result = match call {
+            Some(call) => self.returned(&call, recorded),
             None => Err("its call is not among the records"),
         };
         match result {
@@ -212,6 +228,9 @@ impl Replay {
     fn returned(&mut self, call: &Recorded, recorded: &RecordedReturn) -> Result<(), &'static str> {
         const OLDER: &str = "the record is older than what deciding again takes";
         let (Some(said), Some(caller)) = (&recorded.said, &call.caller) else { return Err(OLDER) };
+        if call.is_cut() {
+            return Err("the name was too long to be recorded whole");
+        }
         let Some(Ok(policies)) = self.built.get(&call.authz.entities) else {
             return Err("the servers of that moment are not known");
         };

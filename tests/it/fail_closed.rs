@@ -2,9 +2,12 @@
 //!
 //! Other cells stand elsewhere: an evaluation error and an overflow in a forbid (`policy::tests::decisions`), an
 //! obligation that cannot be honoured (`policy::tests::loading`), a broken store of approvals (`obligations`), a
-//! clock that steps (`gateway::facts`, `gateway::rates`).
+//! clock that steps under what a session knows (`gateway::facts`). Rates go by a clock that cannot be set.
 
 use crate::harness::{Gate, Site, Token, demo_servers};
+use sealgate::approval::{Approvals, Ballot, Fingerprint, Request, Standing};
+use sealgate::clock::Clock;
+use sealgate::identity::{Caller, PrincipalKind};
 use serde_json::{Value, json};
 
 const POLICY: &str = "@id(\"echo\")\npermit (principal in Role::\"employee\", action == Action::\"ops_echo\", resource);\n\
@@ -99,6 +102,94 @@ async fn an_entities_file_that_is_gone_or_broken() {
     assert_eq!(gate.call(&token, "ops_echo", json!({"text": "hi"})).await.code(), Some(8001));
     gate.kill();
     refuses_to_start(&gate.site);
+}
+
+#[tokio::test]
+async fn a_schema_that_drifts_from_under_a_policy() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/poisoned.py");
+    let server = format!(
+        "  bad: {{ command: python3, args: [\"{script}\", tools.json], cwd: ., startTimeoutMs: 10000 }}\n"
+    );
+    let tools = |name: &str| {
+        let go = json!({"type": "object", "properties": {name: {"type": "integer"}}});
+        let tool = |name: &str, schema: &Value| json!({"name": name, "description": "Does it.", "inputSchema": schema});
+        json!([tool("go", &go), tool("swap", &json!({"type": "object"}))]).to_string()
+    };
+    let policies = "@id(\"all\")\npermit (principal, action in Action::\"Mcp\", resource);\n\
+        @id(\"few\")\nforbid (principal, action == Action::\"bad_go\", resource)\n\
+        when { context.args has n && context.args.n > 3 };\n";
+    // What a server says anew is taken at once here, so that nothing but policy stands against it.
+    let settings = "policies: { folder: ./policies }\nsanitize: { definitions: { onDrift: off } }";
+    let site = Site::with_settings(&server, settings, policies);
+    site.write("tools.json", &tools("n"));
+    let token = site.token("alice", "employee");
+    let mut gate = site.start();
+    assert_eq!(gate.call(&token, "bad_go", json!({"n": 3})).await.code(), None);
+    assert_eq!(gate.call(&token, "bad_go", json!({"n": 4})).await.code(), Some(8001));
+    gate.site.write("tools.json", &tools("many"));
+    gate.call(&token, "bad_swap", json!({})).await;
+    let ready = gate.until(|ready| !ready["rejected_change"].is_null()).await;
+    let why = ready["rejected_change"].as_str().unwrap();
+    assert!(why.contains("test.cedar:3:"), "{why}");
+    // The forbid that no longer validates is still enforced, and the argument that it cannot see goes nowhere.
+    assert_eq!(gate.call(&token, "bad_go", json!({"n": 4})).await.code(), Some(8001));
+    gate.kill();
+    refuses_to_start(&gate.site);
+}
+
+#[test]
+fn a_clock_that_is_set_back_brings_no_approval_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::held_at(1_000_000);
+    let open = || Approvals::open(folder.path(), b"key", clock.clone()).unwrap();
+    let caller = |id: &str| Caller {
+        kind: PrincipalKind::User,
+        id: id.to_owned(),
+        agent: String::new(),
+        agent_approved: false,
+        roles: Vec::new(),
+        teams: Vec::new(),
+        tenant: "default".to_owned(),
+        claims: std::collections::BTreeMap::new(),
+        credential: String::new(),
+    };
+    let (alice, lena, roles) = (caller("alice"), caller("lena"), ["lead".to_owned()].into());
+    let standing = |approvals: &Approvals, call: u128| {
+        let fingerprint = Fingerprint {
+            caller: &alice,
+            method: "tools/call",
+            server: "ops",
+            name: "ops_echo",
+            arguments: "{}",
+        };
+        let call = uuid::Uuid::from_u128(call);
+        let request = Request {
+            call,
+            fingerprint,
+            target: "tool",
+            shown: "{}",
+            roles: &roles,
+            policies: &[],
+            ttl_us: 100,
+        };
+        approvals.standing(&request).unwrap()
+    };
+    let one = uuid::Uuid::from_u128(1);
+    let approvals = open();
+    assert!(matches!(standing(&approvals, 1), Standing::Waits(it) if it == one));
+    let ballot = Ballot { approve: true, covers: roles.clone(), note: "" };
+    approvals.vote(&one.to_string(), &lena, ballot).unwrap();
+    assert!(matches!(standing(&approvals, 2), Standing::Approved(_)));
+    clock.advance_us(200);
+    assert!(matches!(standing(&approvals, 3), Standing::Waits(it) if it != one), "it has expired");
+    clock.advance_us(-150);
+    assert!(matches!(standing(&approvals, 4), Standing::Waits(it) if it != one));
+    assert!(!approvals.consume(one, uuid::Uuid::from_u128(4)).unwrap());
+    // After a start nothing is known of the time before; what seems to come from the future is no approval.
+    clock.advance_us(-100);
+    let again = open();
+    assert!(matches!(standing(&again, 5), Standing::Waits(it) if it != one));
+    assert!(!again.consume(one, uuid::Uuid::from_u128(5)).unwrap());
 }
 
 #[tokio::test]

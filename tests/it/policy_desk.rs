@@ -128,6 +128,14 @@ async fn what_came_back_is_decided_again_too() {
         "{report:#}"
     );
     assert_eq!((&report["newly_denied"], &report["results_decided"]), (&json!(2), &json!(1)));
+    // A call of which one folder refuses the call and the other the result differs in both.
+    let echo = "@id(\"echo\")\npermit (principal, action == Action::\"ops_echo\", resource);\n";
+    site.write("other/test.cedar", &without.replace(echo, ""));
+    let diff = stdout(&policy(site, &["diff", "candidate", "other", "--data-dir", "data", "-o", "json"]));
+    let told: Vec<(&Value, &Value)> =
+        diff["history"]["flips"].as_array().unwrap().iter().map(|f| (&f["decides"], &f["change"])).collect();
+    let expected = [(&json!("call"), &json!("newly_denied")), (&json!("result"), &json!("newly_allowed"))];
+    assert_eq!(told, expected, "{diff:#}");
     // Findings in results are told apart.
     site.write("candidate/test.cedar", &format!("{POLICY}{}", watched.replace("\"email\"", "\"person\"")));
     assert_eq!(replay("candidate")["flips"], json!([]));
@@ -335,6 +343,10 @@ async fn what_observe_mode_saw_becomes_least_privilege_with_tests() {
     gate.call(&bob, "ops_echo", json!({"text": "hi"})).await;
     gate.kill();
     let site = &gate.site;
+    let records = site.records();
+    let outcome = records.iter().find(|record| record["kind"] == "call.outcome").unwrap();
+    let said = &outcome["returned"];
+    assert_eq!((&said["decision"], &said["would"]), (&json!("allow"), &json!("forbidden")), "{said}");
     let out = policy(site, &["recommend", "--data-dir", "data", "--out", "drafted"]);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let draft = std::fs::read_to_string(site.path().join("drafted/recommended.cedar")).unwrap();

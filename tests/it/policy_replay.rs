@@ -6,7 +6,7 @@ use std::path::Path;
 use sealgate::audit::{self, Draft, Kind, Log, Reader};
 use sealgate::clock::Clock;
 use sealgate::policy::{
-    Asked, Catalog, Circumstances, Person, Policies, PolicyFiles, Question, Recorded, Replay, Store,
+    Asked, Catalog, Circumstances, Decided, Person, Policies, PolicyFiles, Question, Recorded, Replay, Store,
     Surroundings, Table,
 };
 use serde::Serialize;
@@ -182,4 +182,68 @@ fn a_hundred_thousand_calls_flip_nothing_under_the_same_policies_and_exactly_the
     let found: BTreeSet<Uuid> = changed.flips.iter().map(|flip| flip.call).collect();
     assert_eq!(found, affected);
     assert_eq!((changed.newly_allowed, changed.undetermined), (0, 0));
+}
+
+/// What a replay makes of these records, under policies that let everything in and only small results out.
+fn replayed(records: &[Value]) -> Value {
+    let catalog: Catalog = yaml("policies/tests/catalog.yaml");
+    let surroundings = Surroundings::bare(catalog.models());
+    let text = "@id(\"in\") permit (principal, action in Action::\"Mcp\", resource);\n\
+                @id(\"small\") forbid (principal, action == Action::\"ReturnResult\", resource) when { context.bytes > 10 };";
+    let files = PolicyFiles::from_parts(&vec![("a.cedar".to_owned(), text.to_owned())]);
+    let policies = files.build(&surroundings).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::of(folder.path());
+    store.keep(&policies).unwrap();
+    let mut replay = Replay::new(files, store);
+    for record in records {
+        let text = record.to_string().replace("ENTITIES", &policies.digests().entities);
+        replay.take(&Decided::parse(text.as_bytes()).unwrap()).unwrap();
+    }
+    serde_json::to_value(replay.finish()).unwrap()
+}
+
+/// A call of Erin's as it was allowed, and its end.
+fn ended(seq: u64, (method, name): (&str, &str), end: Value) -> [Value; 2] {
+    let call = Uuid::from_u128(u128::from(seq));
+    let intent = json!({
+        "kind": "call.intent", "seq": seq, "t": seq, "call": call,
+        "actor": {"agent": "", "approved": false, "credential": "", "id": "erin", "kind": "User", "roles": [],
+                  "teams": [], "tenant": "acme"},
+        "authz": {"decision": "allow", "entities": "ENTITIES", "policies": ["in"], "reason": "policy"},
+        "mcp": {"method": method, "name": name, "server": "crm"},
+        "request": "{}",
+    });
+    let mut outcome =
+        json!({"kind": "call.outcome", "seq": seq + 1, "t": seq + 1, "call": call, "intent": seq});
+    outcome.as_object_mut().unwrap().extend(end.as_object().unwrap().clone());
+    [intent, outcome]
+}
+
+#[test]
+fn only_results_that_policy_was_asked_about_are_decided_again_and_what_is_not_known_is_said() {
+    let let_out = |bytes: u64| json!({"status": "ok", "returned": {"bytes": bytes, "decision": "allow", "policies": ["in"]}});
+    let uri = "crm://customers";
+    let told = |of: (&str, &str), end: Value| {
+        let report = replayed(&ended(1, of, end));
+        assert_eq!(report["decided"], 1, "of {of:?}: {report:#}");
+        (report["results_decided"].as_u64().unwrap(), report["results_undetermined"].as_u64().unwrap())
+    };
+    assert_eq!(told(("resources/read", uri), let_out(9)), (1, 0));
+    assert_eq!(told(("resources/read", uri), json!({"status": "ok"})), (0, 1), "an older record");
+    assert_eq!(told(("resources/subscribe", uri), json!({"status": "ok"})), (0, 0));
+    for nothing in ["cancelled", "timeout", "upstream_error", "blocked"] {
+        assert_eq!(told(("resources/read", uri), json!({"status": nothing})), (0, 0), "{nothing}");
+    }
+    let report = replayed(&ended(1, ("resources/read", &"x".repeat(256)), let_out(9)));
+    assert_eq!((&report["undetermined"], &report["results_undetermined"]), (&json!(1), &json!(1)));
+    let report = replayed(&ended(1, ("resources/read", uri), let_out(11)));
+    let flip = &report["flips"][0];
+    assert_eq!((&flip["decides"], &flip["candidate"]["policies"]), (&json!("result"), &json!(["small"])));
+    // The call may be older than the records that are looked at: then it says so, or is told what the call was.
+    let [intent, outcome] = ended(1, ("resources/read", uri), let_out(11));
+    let alone = replayed(std::slice::from_ref(&outcome));
+    assert!(alone["undetermined_reasons"].to_string().contains("its call is not among the records"));
+    assert_eq!(alone["results_undetermined"], 1);
+    assert_eq!(replayed(&[intent, outcome])["newly_denied"], 1);
 }

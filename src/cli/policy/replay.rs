@@ -163,17 +163,20 @@ struct History {
 fn history(options: &DiffOptions, data_dir: &Path) -> Result<History, Failure> {
     let before = replay(&options.before, data_dir, &options.period)?;
     let after = replay(&options.after, data_dir, &options.period)?;
-    let ids = |report: &Report| -> BTreeSet<Uuid> { report.flips.iter().map(|flip| flip.call).collect() };
+    let ids = |report: &Report| -> BTreeSet<(Uuid, &'static str)> {
+        report.flips.iter().map(|flip| (flip.call, flip.decides)).collect()
+    };
     let (old, new) = (ids(&before), ids(&after));
-    let gone = before.flips.into_iter().filter(|flip| !new.contains(&flip.call)).map(|mut flip| {
-        // From what the old folder decides back to what the record says.
-        std::mem::swap(&mut flip.recorded, &mut flip.candidate);
-        flip.change = if flip.change == "newly_denied" { "newly_allowed" } else { "newly_denied" };
-        flip
-    });
-    let come = after.flips.into_iter().filter(|flip| !old.contains(&flip.call));
-    let mut flips: BTreeMap<u64, Flip> = gone.map(|flip| (flip.seq, flip)).collect();
-    flips.extend(come.map(|flip| (flip.seq, flip)));
+    let gone =
+        before.flips.into_iter().filter(|flip| !new.contains(&(flip.call, flip.decides))).map(|mut flip| {
+            // From what the old folder decides back to what the record says.
+            std::mem::swap(&mut flip.recorded, &mut flip.candidate);
+            flip.change = if flip.change == "newly_denied" { "newly_allowed" } else { "newly_denied" };
+            flip
+        });
+    let come = after.flips.into_iter().filter(|flip| !old.contains(&(flip.call, flip.decides)));
+    let mut flips: BTreeMap<(u64, &str), Flip> = gone.map(|flip| ((flip.seq, flip.decides), flip)).collect();
+    flips.extend(come.map(|flip| ((flip.seq, flip.decides), flip)));
     Ok(History {
         decided: after.decided,
         undetermined: after.undetermined,
