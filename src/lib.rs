@@ -13,6 +13,7 @@ pub mod identity;
 pub mod inspect;
 pub mod mcp;
 pub mod policy;
+pub mod recognizer;
 pub mod report;
 pub mod route;
 pub mod search;

@@ -9,6 +9,7 @@ use crate::gateway::{Parts, Rules, Vaulted};
 use crate::inspect::Inspector;
 use crate::inspect::sanitize::Sanitizer;
 use crate::policy::Policies;
+use crate::recognizer::Recognizer;
 use crate::route::{Book, Catalog, PinStore, Source};
 use crate::upstream::{Event, Listing, Upstream};
 use serde::Serialize;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) struct Filters {
     pub inspector: Arc<Inspector>,
+    pub recognizer: Option<Recognizer>,
     pub sanitizer: Arc<Sanitizer>,
     pub pins: Arc<PinStore>,
     pub vaulted: Option<Vaulted>,
@@ -95,7 +97,7 @@ pub(super) enum Names {
 /// Makes rules; takes tens of milliseconds, so never on an async thread.
 pub(super) fn assemble(mut makings: Makings, generation: u64, names: Names) -> Result<Next, Vec<Problem>> {
     let config = &makings.config;
-    let Filters { inspector, sanitizer, pins, vaulted } = makings.filters.clone();
+    let Filters { inspector, recognizer, sanitizer, pins, vaulted } = makings.filters.clone();
     let of_pins = |e: crate::route::PinError| vec![problem(&config.data_dir, e.to_string(), "see `pins.db`")];
     let book = Book::of(pins.pins().map_err(of_pins)?);
     let outside = pins.unrecorded().map_err(of_pins)?;
@@ -130,6 +132,7 @@ pub(super) fn assemble(mut makings: Makings, generation: u64, names: Names) -> R
     let mut notes: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
     notes.extend(catalog.problems.iter().cloned());
     notes.extend(inspector.warnings());
+    notes.extend(recognizer.as_ref().and_then(Recognizer::warning));
     if policies.observing() {
         notes.push("POLICY IS NOT ENFORCED: `policies.mode` is `observe`, denials are only recorded".into());
     }
@@ -154,6 +157,7 @@ pub(super) fn assemble(mut makings: Makings, generation: u64, names: Names) -> R
         Parts {
             policies,
             inspector,
+            recognizer,
             sanitizer,
             vaulted,
             checks,

@@ -2,6 +2,9 @@
 
 use super::{StartError, backends};
 use crate::config::{self, Config};
+use crate::inspect::{self, Inspector};
+use crate::recognizer::{self, Recognizer};
+use crate::telemetry::Metrics;
 use crate::tls::ClientTls;
 use crate::upstream::{Endpoint, Event, News, Upstream};
 use std::collections::HashMap;
@@ -28,6 +31,16 @@ pub(super) fn http_client(tls: &ClientTls) -> Result<reqwest::Client, StartError
         .connect_timeout(Duration::from_secs(10))
         .build()
         .map_err(|_| StartError::HttpClient)
+}
+
+/// The recogniser, after it has found what was planted.
+pub(super) async fn recognizer(
+    config: &inspect::Config,
+    inspector: &Inspector,
+    (http, metrics): (reqwest::Client, &Metrics),
+) -> Result<Option<Recognizer>, recognizer::Error> {
+    let Some(settings) = &config.recognizer else { return Ok(None) };
+    Recognizer::start(settings, inspector, http, metrics.clone()).await.map(Some)
 }
 
 /// Backends of the configuration: those that have not changed are kept as they are.

@@ -32,9 +32,11 @@ use crate::http::{Connection, Credential, Edge, Limits, Origins, Parts, Way, rou
 use crate::identity::{NewToken, Refused, Tokens};
 use crate::inspect::Inspector;
 use crate::inspect::sanitize::Sanitizer;
+use crate::recognizer::Recognizer;
 use crate::route::{CursorKey, Front, PinStore};
 use crate::search::Indexer;
 use crate::telemetry::Metrics;
+use crate::tls::ClientTls;
 use crate::vault::{self, Bounds, Vault};
 use assembly::Filters;
 use listeners::Listeners;
@@ -71,6 +73,9 @@ pub enum StartError {
     /// The filters fail their own test.
     #[error("the filters cannot be used")]
     Inspect(#[from] crate::inspect::Error),
+    /// The recogniser fails its test.
+    #[error("the recogniser cannot be used")]
+    Recognizer(#[from] crate::recognizer::Error),
     /// The sanitizer fails its own test.
     #[error("the sanitizer cannot be used")]
     Sanitize(#[from] crate::inspect::sanitize::Error),
@@ -178,6 +183,7 @@ impl App {
             sanitizer: sanitizer(&config, keys.commitment())?,
             pins: Arc::new(PinStore::open(&config.data_dir)?),
             vaulted: vaulted(&config, &clock)?,
+            recognizer: recognizer(&config, &inspector, &metrics).await?,
             inspector,
         };
         let log = Log::open(&config.data_dir, keys.origin(), &config.audit, clock.clone())?;
@@ -374,6 +380,16 @@ fn sanitizer(config: &Config, key: &[u8]) -> Result<Arc<Sanitizer>, StartError> 
     Ok(Arc::new(Sanitizer::new(&definitions::rules_of(config, None, None), key)?))
 }
 
+/// The recogniser, if there is to be one, after its self-test.
+async fn recognizer(
+    config: &Config,
+    inspector: &Inspector,
+    metrics: &Metrics,
+) -> Result<Option<Recognizer>, StartError> {
+    let http = connect::http_client(&ClientTls::default())?;
+    Ok(connect::recognizer(&config.inspect, inspector, (http, metrics)).await?)
+}
+
 /// The vault, if there is to be one.
 fn vaulted(config: &Config, clock: &Clock) -> Result<Option<Vaulted>, vault::Error> {
     let Some(settings) = &config.inspect.vault else { return Ok(None) };
@@ -390,6 +406,7 @@ fn trial_filters(config: &Config) -> Result<Filters, StartError> {
         sanitizer: sanitizer(config, &[0; 32])?,
         pins: Arc::new(PinStore::trial(&config.data_dir)?),
         vaulted: None,
+        recognizer: None,
     })
 }
 
@@ -423,8 +440,9 @@ pub async fn trial(config: &Config) -> Result<Trial, StartError> {
     let tracker = TaskTracker::new();
     let keys = keys::Keys::throwaway();
     let metrics = Metrics::new()?;
-    let (registry, _) =
-        Registry::start(config, None, trial_filters(config)?, keys, (&tracker, &metrics)).await?;
+    let mut filters = trial_filters(config)?;
+    filters.recognizer = recognizer(config, &filters.inspector, &metrics).await?;
+    let (registry, _) = Registry::start(config, None, filters, keys, (&tracker, &metrics)).await?;
     let trial = registry.trial();
     registry.stop();
     tracker.close();

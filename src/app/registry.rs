@@ -3,7 +3,7 @@
 
 use super::StartError;
 use super::assembly::{Filters, InForce, Makings, Names, Next, assemble};
-use super::connect::{Channels, connect, http_client};
+use super::connect::{Channels, connect, http_client, recognizer};
 use super::definitions::{self, Compiled, HeldTool, Settlement};
 use super::keys::Keys;
 use super::listeners::Certificates;
@@ -319,6 +319,12 @@ impl Registry {
                 makings.filters.inspector = Inspector::new(&config.inspect, self.keys.commitment())
                     .map(Arc::new)
                     .map_err(|e| vec![problem(file, e.to_string(), "see the section `inspect`")])?;
+                // Off the async threads, so it may be waited for.
+                let tried =
+                    recognizer(&config.inspect, &makings.filters.inspector, (self.http(), &self.metrics));
+                makings.filters.recognizer = tokio::runtime::Handle::current()
+                    .block_on(tried)
+                    .map_err(|e| vec![problem(file, e.to_string(), "see `inspect.recognizer`")])?;
             }
             if config.inspect.vault != makings.config.inspect.vault {
                 makings.filters.vaulted = super::vaulted(&config, &Clock::system())

@@ -4,6 +4,7 @@ use super::registry::Registry;
 use super::report::BackendReport;
 use crate::gateway::Gateway;
 use crate::http::Edge;
+use crate::recognizer::Recognizer;
 use crate::telemetry::{AuditFigures, Metrics};
 use serde::Serialize;
 use std::sync::Arc;
@@ -50,15 +51,26 @@ impl Status {
     pub fn ready(&self) -> Ready {
         let log = self.gateway.log().status();
         let trial = self.registry.trial();
+        let mut notes = trial.notes;
+        if self.recognizer_rests() {
+            notes.push(
+                "the external recogniser fails and is left alone for a while: see `inspect.recognizer`"
+                    .into(),
+            );
+        }
         Ready {
             ready: log.writable,
             log,
             backends: trial.backends,
             rejected_change: self.registry.rejected(),
             held: trial.held,
-            notes: trial.notes,
+            notes,
             sessions: self.edge.open_sessions(),
         }
+    }
+
+    fn recognizer_rests(&self) -> bool {
+        self.gateway.rules().recognizer.as_ref().is_some_and(Recognizer::rests)
     }
 
     /// Asks for a reload, as SIGHUP does.
@@ -77,6 +89,7 @@ impl Status {
         });
         let rules = self.gateway.rules();
         self.metrics.policy_observes(rules.policies.observing());
+        self.metrics.recognizer_rests(self.recognizer_rests());
         self.metrics.inspect_lets_pass(rules.inspector.warnings().len());
         for backend in &ready.backends {
             let held = ready.held.iter().filter(|tool| tool.server == backend.server).count();

@@ -260,7 +260,7 @@ impl Hold {
     fn filter(&self, text: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
         let subject = Subject { call: self.call.id, direction: Direction::Response, exempt };
         let filtered = self.rules.inspector.filter(text, &subject);
-        filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))
+        filtered.map_err(Refusal::from)
     }
 
     fn about(&self) -> About<'_> {
@@ -297,8 +297,8 @@ impl Hold {
             Said::Result(raw) => {
                 let subject = Subject { call: self.call.id, direction: Direction::Request, exempt: &[] };
                 let accepted = accepts(&raw);
-                let filtered = self.rules.inspector.filter(raw, &subject);
-                let filtered = filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
+                let filtered = self.rules.filter(raw, &subject).await;
+                let filtered = filtered.map_err(Refusal::from)?;
                 let whose = (self.caller.id.as_str(), self.server.as_str());
                 let said = self.gateway.log.captured(Role::Response, whose, filtered.value(), None);
                 (journal::reply(&self.rules, &self.about(), &filtered).payload(Some(said)), accepted)

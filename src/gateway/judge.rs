@@ -9,7 +9,7 @@ use super::wanted::{Owner, at_least, milder};
 use super::{Call, Refusal, Rules, Trace, tasks};
 use crate::audit::Receipt;
 use crate::identity::Caller;
-use crate::inspect::{Direction, Filtered, Finding, Manner, Operator, Route, Subject};
+use crate::inspect::{Direction, Filtered, Finding, Manner, Operator, Route, Subject, Told};
 use crate::mcp::{Edit, Era, Kind as Answerer, Object, quote};
 use crate::policy::{Asked, Circumstances, Denial, Item, Obligations, Permit, Question};
 use crate::route::{Found, Front, Held, Resolved, Target};
@@ -26,6 +26,8 @@ pub(super) struct Judgement {
     pub found: Option<Found>,
     /// What policy said against it.
     pub denial: Option<Denial>,
+    /// What a recogniser says of them.
+    pub told: Told,
     /// The parameters as they may be recorded; absent if they could not be filtered.
     pub recorded: Option<String>,
     /// What inspection found in them.
@@ -76,7 +78,7 @@ pub(super) struct Parking {
 }
 
 /// Judges a call. No I/O, no time other than what the call carries.
-pub(super) fn judge(rules: &Rules, seals: &Seals, caller: &Caller, call: Call) -> Judgement {
+pub(super) fn judge(rules: &Rules, seals: &Seals, caller: &Caller, (call, told): (Call, Told)) -> Judgement {
     let mut judgement = Judgement {
         ruling: Ok(Ruling::Own),
         found: None,
@@ -87,6 +89,7 @@ pub(super) fn judge(rules: &Rules, seals: &Seals, caller: &Caller, call: Call) -
         opened: Vec::new(),
         withheld: None,
         resume: None,
+        told,
         call,
     };
     if let Front::Server(id) = &judgement.call.front
@@ -119,7 +122,7 @@ fn forward(
         Resolved::Unknown | Resolved::Malformed(_) => Route::default(),
     };
     // What inspection refuses is not recorded either; so it goes first.
-    let filtered = inspected(rules, caller, call, (route, &[]))?;
+    let filtered = inspected(rules, caller, (call, &judgement.told), (route, &[]))?;
     judgement.recorded = Some(without_state(filtered.value()));
     judgement.findings = filtered.findings().to_vec();
     let found_first = judgement.findings.len();
@@ -192,7 +195,8 @@ fn permitted(
     let call = &judgement.call;
     let wanted = at_least(passed.permit.obligations().map(|wanted| &**wanted));
     if milder(passed.params.findings(), &wanted) {
-        passed.params = inspected(rules, caller, call, (route_of(&passed.found), &wanted))?;
+        passed.params =
+            inspected(rules, caller, (call, &judgement.told), (route_of(&passed.found), &wanted))?;
         judgement.recorded = Some(without_state(passed.params.value()));
         judgement.findings.splice(..found_first, passed.params.findings().iter().cloned());
     }
@@ -223,15 +227,21 @@ fn route_of(found: &Found) -> Route<'_> {
 fn inspected(
     rules: &Rules,
     caller: &Caller,
-    call: &Call,
+    (call, told): (&Call, &Told),
     (route, at_least): (Route<'_>, &[(&str, Operator)]),
 ) -> Result<Filtered<String>, Refusal> {
-    let subject = Subject { call: call.id, direction: Direction::Request, exempt: handles(call) };
+    let subject = subject(call);
     let owner = Owner::of(caller, call);
     let route = Route { principal: Some(&caller.id), ..route };
-    let manner = Manner { route, whose: owner.whose(), at_least, tokens: rules.vaulted.is_some() };
+    let tokens = rules.vaulted.is_some();
+    let manner = Manner { route, whose: owner.whose(), at_least, tokens, told: Some(told) };
     let filtered = rules.inspector.filter_as(call.params.clone(), &subject, &manner);
-    filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))
+    filtered.map_err(Refusal::from)
+}
+
+/// How the parameters of a call are inspected.
+pub(super) fn subject(call: &Call) -> Subject<'_> {
+    Subject { call: call.id, direction: Direction::Request, exempt: handles(call) }
 }
 
 /// Parameters that hold a handle which the gateway made: sealed, so there is nothing in them to inspect.

@@ -44,7 +44,7 @@ pub(super) fn answer(cursors: &CursorKey, rules: &Rules, caller: &Caller, call: 
 fn filtered(rules: &Rules, call: &Call, result: String) -> Answer {
     let subject = Subject { call: call.id, direction: Direction::Response, exempt: &["/nextCursor"] };
     let filtered = rules.inspector.filter(result, &subject);
-    filtered.map(Arc::new).map_err(|blocked| Refusal::Blocked(blocked.to_string()))
+    filtered.map(Arc::new).map_err(Refusal::from)
 }
 
 fn page(cursors: &CursorKey, rules: &Rules, caller: &Caller, call: &Call) -> Answer {

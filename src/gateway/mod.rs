@@ -27,6 +27,7 @@ mod seals;
 mod state;
 mod tasks;
 mod tokens;
+mod told;
 mod wanted;
 mod watch;
 
@@ -180,8 +181,9 @@ impl Gateway {
         watch::clean(&rules, &mut call.trace);
         let span = watch::call_span(&call);
         let call = self.duties.remember(caller, call);
+        let told = watch::recognized(&rules, &span, &call).await; // what others see in it
         let judging = watch::stage_span(&span, "judge");
-        let mut judgement = judging.in_scope(|| judge(&rules, &self.seals, caller, call)); // pure
+        let mut judgement = judging.in_scope(|| judge(&rules, &self.seals, caller, (call, told))); // pure
         self.duties.meet(&rules, caller, &mut judgement, waited_for).await; // or refuse
         tokens::settle(&rules, caller, &mut judgement).await; // or refuse
         watch::name(&span, &judgement);

@@ -339,7 +339,9 @@ impl Drop for Owed {
 pub(super) fn status_of(refusal: &Refusal) -> Status {
     match refusal {
         Refusal::Upstream(upstream::Error::Timeout) => Status::Timeout,
-        Refusal::Blocked(_) | Refusal::Denied | Refusal::TooLarge(_) => Status::Blocked,
+        Refusal::Blocked(_) | Refusal::Uninspected(_) | Refusal::Denied | Refusal::TooLarge(_) => {
+            Status::Blocked
+        }
         Refusal::BadState => Status::RpcError,
         _ => Status::UpstreamError,
     }

@@ -44,7 +44,7 @@ impl Owed {
             Err(judged) => return self.keep_because(ask, ("blocked", &judged.findings()), None).await,
         };
         let mut found = cleaned.judged.findings();
-        let Ok(filtered) = self.rules.inspector.filter(cleaned.json, &subject) else {
+        let Ok(filtered) = self.rules.filter(cleaned.json, &subject).await else {
             return self.keep_because(ask, ("blocked", &found), None).await;
         };
         found.extend_from_slice(filtered.findings());
@@ -113,10 +113,9 @@ impl Owed {
         match said {
             Said::Result(raw) => {
                 let subject = Subject { call: self.facts.call, direction: Direction::Request, exempt: &[] };
-                let filtered = Object::parse(&raw).ok_or_else(malformed).and_then(|_| {
-                    let filtered = self.rules.inspector.filter(raw.clone(), &subject);
-                    filtered.map_err(|blocked| Refusal::Blocked(blocked.to_string()))
-                })?;
+                Object::parse(&raw).ok_or_else(malformed)?;
+                let filtered = self.rules.filter(raw, &subject).await;
+                let filtered = filtered.map_err(Refusal::from)?;
                 let said = self.said(Role::Response, filtered.value());
                 let draft = journal::reply(&self.rules, &about, &filtered).payload(Some(said));
                 let receipt = self.gateway.log.append(draft).await?;

@@ -52,6 +52,9 @@ pub enum Refusal {
     /// Inspection refused the request or the result.
     #[error("{0}")]
     Blocked(String),
+    /// A service that inspection needs did not say what is in the request or the result.
+    #[error("the external recogniser {0}")]
+    Uninspected(&'static str),
     /// The tool's definition is not the approved one, or waits for approval.
     #[error("{0}")]
     Held(&'static str),
@@ -128,6 +131,9 @@ impl Refusal {
             Self::BadState => (codes::INVALID_PARAMS, 200, "bad_state", "invalid request state"),
             Self::UnknownTask => (codes::INVALID_PARAMS, 200, "unknown_task", "unknown task"),
             Self::Blocked(_) => (8002, 200, "blocked", "blocked by inspection"),
+            Self::Uninspected(_) => {
+                (8005, 503, "uninspected", "inspection cannot be completed at the moment, try again later")
+            }
             Self::Held(reason) => (8003, 200, *reason, "the tool's definition waits for approval"),
             Self::Upstream(upstream::Error::Timeout) => {
                 (8004, 200, "upstream_timeout", "the server did not answer in time")
@@ -194,6 +200,7 @@ impl Refusal {
             Self::BadCursor,
             Self::UnknownTask,
             Self::Blocked("too deep".into()),
+            Self::Uninspected("did not answer in time"),
             Self::Held("drifted"),
             Self::Held("quarantined"),
             Self::Upstream(upstream::Error::Timeout),

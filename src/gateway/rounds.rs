@@ -60,7 +60,7 @@ impl Running {
         };
         let relayed = self.owed.facts.edition.era() == Era::Modern && (!put.is_empty() || kept.is_empty());
         if relayed {
-            return self.ask_for(&put, Resume::Relay { inner: state, declined: kept });
+            return self.ask_for(&put, Resume::Relay { inner: state, declined: kept }).await;
         }
         for (key, ask, params) in put {
             self.put(ask, params, For::Round(key));
@@ -113,14 +113,14 @@ impl Running {
     }
 
     /// The result that asks a stateless agent for input.
-    fn ask_for(&mut self, put: &[Put], resume: Resume) -> Step {
-        match self.input_result(put, resume) {
+    async fn ask_for(&mut self, put: &[Put], resume: Resume) -> Step {
+        match self.input_result(put, resume).await {
             Ok(result) => Step::Last(Status::InputRequired, Frame::Result(Arc::new(result), None)),
             Err(refusal) => self.last(refusal),
         }
     }
 
-    fn input_result(&mut self, put: &[Put], resume: Resume) -> Result<Filtered<String>, Refusal> {
+    async fn input_result(&mut self, put: &[Put], resume: Resume) -> Result<Filtered<String>, Refusal> {
         let owed = &self.owed;
         let now = owed.gateway.clock().now_us();
         let life = i64::try_from(owed.rules.question_timeout.as_micros()).unwrap_or(i64::MAX / 2);
@@ -145,7 +145,7 @@ impl Running {
             text.push('}');
         }
         let _ = write!(text, ",\"requestState\":{sealed}}}");
-        self.filter(text, &["/requestState"])
+        self.filter(text, &["/requestState"]).await
     }
 
     /// The agent gave an answer for the round.
@@ -173,12 +173,13 @@ impl Running {
             let members: Vec<String> =
                 answers.iter().map(|(key, raw)| format!("{}:{raw}", quote(key))).collect();
             let subject = Subject { call: self.owed.facts.call, direction: Direction::Request, exempt: &[] };
-            let filtered = self.owed.rules.inspector.filter(format!("{{{}}}", members.join(",")), &subject);
+            let answers = format!("{{{}}}", members.join(","));
+            let filtered = self.owed.rules.filter(answers, &subject).await;
             let joined = match filtered {
                 Ok(filtered) => {
                     self.call.next_round(&filtered, state, &receipt).map_err(|_| Refusal::Internal)
                 }
-                Err(blocked) => Err(Refusal::Blocked(blocked.to_string())),
+                Err(blocked) => Err(blocked.into()),
             };
             if let Err(refusal) = joined {
                 return self.last(refusal);
@@ -198,13 +199,13 @@ impl Running {
     }
 
     /// A session-era backend asks a stateless agent: the call stays there, and the agent comes back with the input.
-    pub(super) fn parking(&mut self, question: Question, params: Filtered<String>) -> Step {
+    pub(super) async fn parking(&mut self, question: Question, params: Filtered<String>) -> Step {
         if !self.owed.gateway.parked.has_room(&self.call.to().principal) {
             return self.last(Refusal::TooManyParked);
         }
         let id = Uuid::new_v4();
         let put = [(KEY.to_owned(), question.ask(), params)];
-        match self.input_result(&put, Resume::Parked { id, key: KEY.to_owned() }) {
+        match self.input_result(&put, Resume::Parked { id, key: KEY.to_owned() }).await {
             Ok(result) => {
                 Step::Park(Status::InputRequired, Frame::Result(Arc::new(result), None), question, id)
             }
@@ -223,7 +224,7 @@ impl Running {
             _ => return self.last(upstream::Error::Garbage("it names no URL to visit".into()).into()),
         };
         match self.judged(entries).await {
-            Ok((put, kept, _)) if kept.is_empty() => self.ask_for(&put, Resume::Again),
+            Ok((put, kept, _)) if kept.is_empty() => self.ask_for(&put, Resume::Again).await,
             Ok(_) => self.last(Refusal::Unanswered(Ask::Elicit.as_str())),
             Err(refusal) => self.last(refusal),
         }

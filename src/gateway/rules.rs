@@ -4,6 +4,7 @@ use super::{Checks, Vaulted};
 use crate::inspect::sanitize::Sanitizer;
 use crate::inspect::{Filtered, Inspector};
 use crate::policy::Policies;
+use crate::recognizer::Recognizer;
 use crate::route::Catalog;
 use crate::upstream::Upstream;
 use std::collections::HashMap;
@@ -22,6 +23,8 @@ pub struct Rules {
     pub policies: Policies,
     /// What may be in it.
     pub inspector: Arc<Inspector>,
+    /// Who finds names in prose.
+    pub recognizer: Option<Recognizer>,
     /// What a model must not be told, and a server not be asked.
     pub sanitizer: Arc<Sanitizer>,
     /// Where the values are that tokens stand for.
@@ -67,6 +70,8 @@ pub struct Parts {
     pub policies: Policies,
     /// What may be in it.
     pub inspector: Arc<Inspector>,
+    /// Who finds names in prose.
+    pub recognizer: Option<Recognizer>,
     /// What a model must not be told, and a server not be asked.
     pub sanitizer: Arc<Sanitizer>,
     /// Where the values are that tokens stand for.
@@ -91,6 +96,7 @@ impl Rules {
         let Parts {
             policies,
             inspector,
+            recognizer,
             sanitizer,
             vaulted,
             checks,
@@ -104,6 +110,7 @@ impl Rules {
             generation,
             policies,
             inspector,
+            recognizer,
             sanitizer,
             vaulted,
             checks,

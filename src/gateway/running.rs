@@ -6,7 +6,7 @@ use super::reply::{Frame, Said};
 use super::rounds::Round;
 use super::wanted::{at_least, milder};
 use super::{Refusal, era, tasks};
-use crate::inspect::{Direction, Filtered, Manner, Operator, Route, Subject};
+use crate::inspect::{Direction, Filtered, Manner, Operator, Route, Subject, Told};
 use crate::mcp::{Ask, Edit, Edition, Era, Method, Object};
 use crate::route::{Front, Target, expose_uris};
 use crate::upstream::{self, Answer, ClearedCall, Inbound, LogLevel, Question, Upstream};
@@ -150,7 +150,7 @@ impl Running {
 
     async fn inbound(&mut self, inbound: Result<Inbound, upstream::Error>) -> Step {
         match inbound {
-            Ok(Inbound::Notification { method, params }) => match self.notification(&method, params) {
+            Ok(Inbound::Notification { method, params }) => match self.notification(&method, params).await {
                 Some(frame) => Step::Frame(frame),
                 None => Step::On,
             },
@@ -179,7 +179,7 @@ impl Running {
                 self.put(question.ask(), params, For::Backend(question));
                 Step::On
             }
-            Era::Modern => self.parking(question, params),
+            Era::Modern => self.parking(question, params).await,
         }
     }
 
@@ -242,28 +242,36 @@ impl Running {
         }
     }
 
-    pub(super) fn filter(&mut self, raw: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
+    pub(super) async fn filter(&mut self, raw: String, exempt: &[&str]) -> Result<Filtered<String>, Refusal> {
         let raw = self.owed.cleaned(raw)?;
-        self.inspected(raw, exempt, (&[], false))
+        let told = self.told(&raw, exempt).await;
+        self.inspected(raw, exempt, (&[], false), &told)
+    }
+
+    /// What a recogniser says of what goes to the agent.
+    async fn told(&self, raw: &str, exempt: &[&str]) -> Told {
+        let subject = Subject { call: self.owed.facts.call, direction: Direction::Response, exempt };
+        self.owed.rules.told(raw, &subject).await
     }
 
     /// The last frame: filtered, judged again, and filtered once more where policy then wants a stricter operator.
-    fn released(
+    async fn released(
         &mut self,
         raw: String,
         exempt: &[&str],
         is_error: bool,
     ) -> Result<Filtered<String>, Refusal> {
         let raw = self.owed.cleaned(raw)?;
+        let told = self.told(&raw, exempt).await;
         let before = self.owed.tally.findings.len();
-        let mut filtered = self.inspected(raw.clone(), exempt, (&[], true))?;
+        let mut filtered = self.inspected(raw.clone(), exempt, (&[], true), &told)?;
         let more = self.owed.may_return(&filtered, is_error)?;
         let wanted = at_least(more.as_deref());
         if milder(filtered.findings(), &wanted) {
             self.owed.tally.findings.truncate(before);
             self.owed.tally.frames -= 1;
             self.owed.tally.bytes -= raw.len() as u64;
-            filtered = self.inspected(raw, exempt, (&wanted, true))?;
+            filtered = self.inspected(raw, exempt, (&wanted, true), &told)?;
         }
         self.owed.honour(more.as_deref(), &filtered)?;
         Ok(filtered)
@@ -276,6 +284,7 @@ impl Running {
         raw: String,
         exempt: &[&str],
         (more, tokens): (&[(&str, Operator)], bool),
+        told: &Told,
     ) -> Result<Filtered<String>, Refusal> {
         let subject = Subject { call: self.owed.facts.call, direction: Direction::Response, exempt };
         self.owed.tally.bytes += raw.len() as u64;
@@ -293,20 +302,16 @@ impl Running {
         let mut at_least = at_least(facts.wanted.as_deref());
         at_least.extend(more);
         let tokens = tokens && self.owed.rules.vaulted.is_some();
-        let manner = Manner { route, whose: facts.owner.whose(), at_least: &at_least, tokens };
-        let filtered = self
-            .owed
-            .rules
-            .inspector
-            .filter_as(raw, &subject, &manner)
-            .map_err(|blocked| Refusal::Blocked(blocked.to_string()))?;
+        let manner =
+            Manner { route, whose: facts.owner.whose(), at_least: &at_least, tokens, told: Some(told) };
+        let filtered = self.owed.rules.inspector.filter_as(raw, &subject, &manner).map_err(Refusal::from)?;
         self.owed.tally.frames += 1;
         self.owed.tally.findings.extend_from_slice(filtered.findings());
         Ok(filtered)
     }
 
     /// A notification that the agent asked for; all others end here.
-    fn notification(&mut self, method: &str, params: String) -> Option<Frame> {
+    async fn notification(&mut self, method: &str, params: String) -> Option<Frame> {
         let facts = &self.owed.facts;
         let (method, params) = match method {
             "notifications/progress" => {
@@ -333,13 +338,13 @@ impl Running {
             }
             _ => return None,
         };
-        let params = self.filter(params, &["/progressToken", "/elicitationId"]).ok()?;
+        let params = self.filter(params, &["/progressToken", "/elicitationId"]).await.ok()?;
         Some(Frame::Notification { method, params })
     }
 
     async fn result(&mut self, raw: String) -> Step {
         let judged = match self.questions_of_task(&raw).await {
-            Ok(()) => self.judged_result(raw),
+            Ok(()) => self.judged_result(raw).await,
             Err(refusal) => Err(refusal),
         };
         let kept = match judged {
@@ -352,7 +357,7 @@ impl Running {
         }
     }
 
-    fn judged_result(&mut self, raw: String) -> Result<(Status, Filtered<String>), Refusal> {
+    async fn judged_result(&mut self, raw: String) -> Result<(Status, Filtered<String>), Refusal> {
         let (raw, handle) = self.with_handle(raw)?;
         let facts = &self.owed.facts;
         let mut text = era::result(raw, facts.method, self.edition, facts.edition)?;
@@ -367,7 +372,7 @@ impl Running {
         if !is_error {
             self.owed.structured(&text)?;
         }
-        let filtered = self.released(text, if handle { &["/taskId"] } else { &[] }, is_error)?;
+        let filtered = self.released(text, if handle { &["/taskId"] } else { &[] }, is_error).await?;
         Ok((if is_error { Status::ToolError } else { Status::Ok }, filtered))
     }
 
@@ -399,8 +404,10 @@ impl Running {
             return self.url_required(&raw).await;
         }
         // An error is a result like any other: policy may keep it back too.
-        let judged =
-            era::error(raw, facts.method, facts.edition).and_then(|raw| self.released(raw, &["/code"], true));
+        let judged = match era::error(raw, facts.method, facts.edition) {
+            Ok(raw) => self.released(raw, &["/code"], true).await,
+            Err(refusal) => Err(refusal),
+        };
         let kept = match judged {
             Ok(error) => self.owed.kept(&error).await.map(|()| error),
             Err(refusal) => Err(refusal),

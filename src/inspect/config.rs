@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Error};
+use super::{Direction, Error, Recognizer};
 
 /// What is looked for in which direction, and how large a value may be. The default looks for everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct Config {
     pub pseudonyms: Pseudonyms,
     /// Where the values are kept that tokens stand for; without it there is no operator `tokenise`.
     pub vault: Option<Tokens>,
+    /// A service that finds names and addresses in prose, which patterns do not.
+    #[serde(skip_serializing)]
+    pub recognizer: Option<Recognizer>,
     /// Files with rules of your own, relative to this one; `docs/inspection.md` says how they are written.
     pub rules: Vec<PathBuf>,
     /// Sizes beyond which a value is refused.

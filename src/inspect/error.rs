@@ -112,6 +112,14 @@ pub enum Error {
         /// Most.
         most: u64,
     },
+    /// A setting of the recogniser cannot be meant.
+    #[error("`inspect.recognizer.{name}` {problem}")]
+    Recognizer {
+        /// The setting.
+        name: &'static str,
+        /// What it must be.
+        problem: String,
+    },
     /// A planted value came out of the pipeline.
     #[error(
         "self-test failed: a value of rule `{rule}`, planted {form}, came out in direction `{direction}`: the rule, another one that goes first, or a setting under `inspect` is to blame"
@@ -190,6 +198,12 @@ pub enum Blocked {
     Forbidden {
         /// The type that was found.
         kind: String,
+    },
+    /// The external recogniser could not say what is in the value.
+    #[error("the external recogniser {why}")]
+    Unrecognized {
+        /// What it did.
+        why: &'static str,
     },
     /// Masking did not come to rest: each round brought new findings.
     #[error("the value still yields findings after {rounds} rounds of masking")]

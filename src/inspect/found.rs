@@ -88,6 +88,8 @@ pub(super) struct Found {
 /// What speaks most for a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Evidence {
+    /// Somebody outside says so.
+    Recognizer,
     /// Only its key.
     Key,
     /// A shape, and words around it.
@@ -102,6 +104,7 @@ impl Evidence {
     /// The name as it stands in records.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Recognizer => "recognizer",
             Self::Key => "key",
             Self::Context => "context",
             Self::Prefix => "prefix",

@@ -20,14 +20,17 @@ use super::pointer::Exempt;
 use super::rules::{self, Rule};
 use super::selection::Selection;
 use super::settings::Settings;
+use super::told::{Entity, Outside, Texts, Told};
 use super::walk::{Above, holds_json, walk};
 use super::{
-    Blocked, Config, Direction, Error, Limits, Manner, Operator, Route, Scope, Subject, Whose, custom,
-    selftest, settings,
+    Blocked, Config, Direction, Error, Finding, Limits, Manner, Operator, Route, Scope, Subject, Whose,
+    custom, selftest, settings,
 };
 
 /// Rounds of masking before a value is refused.
 const ROUNDS: usize = 8;
+/// A value passed unseen by the recogniser.
+const UNRECOGNIZED: &str = "unrecognized";
 /// Stands for a text that cannot be inspected.
 const WITHHELD: &str = "[WITHHELD]";
 
@@ -68,6 +71,10 @@ impl Inspector {
         rules.extend(own.rules);
         let engine = Engine::new(rules, &rules::neutral()?)?;
         let selection = Selection::new(config, engine.rules())?;
+        if let Some(recognizer) = &config.recognizer {
+            recognizer.check()?;
+            selection.counts(recognizer, engine.rules())?;
+        }
         let mut inspector = Self {
             digest: ruleset_digest(&engine, &selection, &own.digest),
             keyed: selection.any(&engine, |rule| matches!(rule.how, rules::How::Keyed(_))),
@@ -150,21 +157,72 @@ impl Inspector {
         let mint = manner.tokens.then(|| Mint::new(self.scopes.1.of(&manner.whose, subject.call)));
         let mut pass = self.pass(subject.direction, &operators, json.len());
         (pass.operators.scope, pass.operators.mint) = (&scope, mint.as_ref());
+        if let Some(Told::Says(said)) = manner.told {
+            pass.outside = Outside::Told(said);
+        }
         let mut value = json;
         for _round in 0..ROUNDS {
             let edits = walk(&mut pass, &value, &exempt, &Above::default())?;
+            // Later rounds look at a text that nobody was asked about.
+            pass.outside = Outside::Nothing;
             if !edits.is_empty() {
                 value = apply(&value, &edits);
             }
             // Masking can bring words closer to a value or make a long value short enough for a rule, so it goes on
             // until nothing is found: inspecting twice is inspecting once.
             if edits.is_empty() || !std::mem::take(&mut pass.unsettled) {
-                let findings = pass.ledger.into_findings();
+                let mut findings = pass.ledger.into_findings();
+                match manner.told {
+                    Some(Told::Failed(why)) => return Err(Blocked::Unrecognized { why }),
+                    Some(Told::Silent) => findings.push(self.unrecognized()),
+                    Some(Told::NotAsked | Told::Says(_)) | None => {}
+                }
                 let minted = mint.map(Mint::into_minted).unwrap_or_default();
                 return Ok(Filtered::new(value, (findings, minted), subject.call));
             }
         }
         Err(Blocked::NotSettled { rounds: ROUNDS })
+    }
+
+    /// The texts of one value that a recogniser is to be asked about, with what is found masked: all strings that may be
+    /// prose, but those below the pointers in `aside`, where `*` stands for any one segment.
+    ///
+    /// # Errors
+    /// As [`filter`](Self::filter).
+    pub fn texts(&self, json: &str, subject: &Subject<'_>, aside: &[&str]) -> Result<Texts, Blocked> {
+        if json.len() > self.limits.bytes {
+            return Err(Blocked::TooLarge { bytes: json.len(), limit: self.limits.bytes });
+        }
+        let masks = vec![Operator::Mask; self.engine.rules().len()];
+        let mut pass = self.pass(subject.direction, &masks, json.len());
+        pass.outside = Outside::Asks(Texts::new(aside));
+        walk(&mut pass, json, &Exempt::new(subject.exempt), &Above::default())?;
+        match pass.outside {
+            Outside::Asks(texts) => Ok(texts),
+            Outside::Nothing | Outside::Told(_) => Ok(Texts::default()),
+        }
+    }
+
+    /// What was answered, for [`filter_as`](Self::filter_as) of the same value. None if it does not fit the texts.
+    pub fn told(&self, texts: Texts, direction: Direction, answers: &[Vec<Entity>]) -> Option<Told> {
+        let rule = |kind: &str| {
+            let at = self.engine.rules().iter().position(|rule| rule.kind == kind)?;
+            (!self.selection.is_off(direction, kind)).then_some(at)
+        };
+        texts.answered(answers, rule).map(Told::Says)
+    }
+
+    /// What the record says of a value that passes although nobody could say what is in it.
+    fn unrecognized(&self) -> Finding {
+        Finding {
+            commitment: commitment(&self.key, UNRECOGNIZED, ""),
+            count: 1,
+            decoded: Vec::new(),
+            evidence: Evidence::Recognizer.name(),
+            operator: Operator::Allow.name(),
+            pointer: String::new(),
+            kind: UNRECOGNIZED,
+        }
     }
 
     /// The operators of the settings, or stricter ones where policy asks for them.
@@ -311,6 +369,7 @@ impl Inspector {
             ledger: Ledger::new(&self.key, self.limits.findings),
             keyed: self.keyed,
             unsettled: false,
+            outside: Outside::Nothing,
             spots: None,
             notes: None,
         }
@@ -320,6 +379,7 @@ impl Inspector {
 /// Hundredths of certainty: what speaks for a finding, and how much around it.
 fn confidence(sighting: &Sighting) -> u32 {
     let base = match sighting.evidence {
+        Evidence::Recognizer => return 50,
         Evidence::Key => 70,
         Evidence::Context => 75,
         Evidence::Prefix => 92,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Operator, Route, Scope};
+use super::{Operator, Route, Scope, Told};
 
 /// Longest value that a token stands for, in bytes; a longer one is masked.
 pub(super) const LONGEST: usize = 16 << 10;
@@ -29,6 +29,8 @@ pub struct Manner<'a> {
     pub at_least: &'a [(&'a str, Operator)],
     /// Whether somebody keeps what tokens stand for. If not, what would be a token is a mask.
     pub tokens: bool,
+    /// What somebody outside says of the same value.
+    pub told: Option<&'a Told>,
 }
 
 /// What a token stands for. It is for the vault alone.

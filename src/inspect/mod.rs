@@ -46,6 +46,7 @@ mod place;
 mod pointer;
 #[cfg(test)]
 mod properties;
+mod recognizer;
 mod rules;
 mod sample;
 pub mod sanitize;
@@ -61,6 +62,7 @@ mod surroundings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod told;
 mod trace;
 mod walk;
 mod words;
@@ -72,3 +74,5 @@ pub use filtered::{Direction, Filtered, Finding, Route, Subject};
 pub use inspector::Inspector;
 pub use manner::{Manner, Minted, Whose};
 pub use notes::Passed;
+pub use recognizer::{Breaker, OnFailure, Recognizer, Score};
+pub use told::{Entity, Texts, Told};

@@ -15,6 +15,7 @@ use super::operators::Operators;
 use super::overlap;
 use super::shifts::Shifts;
 use super::spelled;
+use super::told::Outside;
 use super::{Blocked, Limits};
 
 /// Bytes on either side of a mask that are looked at again: as far as words before a value and the parts of one reach.
@@ -38,6 +39,8 @@ pub(super) struct Pass<'e, 'k> {
     pub keyed: bool,
     /// Masking has brought something to light that the round did not see.
     pub unsettled: bool,
+    /// What somebody outside says of the texts.
+    pub outside: Outside<'e>,
     /// Where findings lie, for whoever owns the value and asks.
     pub spots: Option<Vec<Sighting>>,
     /// What looked like a value and is none, for the same.
@@ -326,7 +329,7 @@ impl Pass<'_, '_> {
 }
 
 /// Adds a finding unless it overlaps with a stronger one; weaker ones give way to it. They stay in order.
-fn add(seen: &mut Vec<Seen>, one: Seen) {
+pub(super) fn add(seen: &mut Vec<Seen>, one: Seen) {
     let rank = |one: &Seen| (one.score, one.end - one.start);
     let from = seen.partition_point(|other| other.end <= one.start);
     let behind = seen.get(from..).unwrap_or_default();

@@ -27,6 +27,12 @@ fn push_letters(pointer: &mut String, segment: &str, most: usize) {
     }
 }
 
+/// Whether a pointer is that of the pattern, or below it; `*` stands for any one segment.
+pub(super) fn fits(pattern: &[String], pointer: &str) -> bool {
+    let mut segments = pointer.split('/').skip(1);
+    pattern.iter().all(|wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment))
+}
+
 /// Pointers whose values are neither scanned nor changed.
 #[derive(Debug, Default)]
 pub(super) struct Exempt {

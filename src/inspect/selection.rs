@@ -2,13 +2,15 @@
 
 use super::engine::Engine;
 use super::rules::Rule;
-use super::{Config, Direction, Error};
+use super::{Config, Direction, Error, Recognizer};
 
 /// For each direction, which rules are on, by index.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     request: Vec<bool>,
     response: Vec<bool>,
+    /// Types that are switched off by name, which holds for whoever finds them.
+    off: (Vec<String>, Vec<String>),
 }
 
 impl Selection {
@@ -36,7 +38,32 @@ impl Selection {
         if !request.iter().chain(&response).any(|on| *on) {
             return Err(Error::NothingEnabled);
         }
-        Ok(Self { request, response })
+        let named = |flow: &[String]| config.disable.iter().chain(flow).cloned().collect();
+        let off = (named(&config.request.disable), named(&config.response.disable));
+        Ok(Self { request, response, off })
+    }
+
+    /// Whether a type is switched off by name, not only for want of a detector that is on.
+    pub fn is_off(&self, direction: Direction, kind: &str) -> bool {
+        let off = match direction {
+            Direction::Request => &self.off.0,
+            Direction::Response => &self.off.1,
+        };
+        off.iter().any(|name| name == kind)
+    }
+
+    /// Whether what a recogniser finds counts anywhere.
+    pub fn counts(&self, recognizer: &Recognizer, rules: &[Rule]) -> Result<(), Error> {
+        for kind in recognizer.entities.values() {
+            known(kind, rules)?;
+        }
+        let directions = recognizer.direction.map_or(Direction::ALL.to_vec(), |one| vec![one]);
+        let counts = |kind: &String| directions.iter().any(|direction| !self.is_off(*direction, kind));
+        if recognizer.entities.values().any(counts) {
+            return Ok(());
+        }
+        let problem = "must name a type that is not in `disable`: nothing it finds would count".to_owned();
+        Err(Error::Recognizer { name: "entities", problem })
     }
 
     /// Whether a rule of some kind is on.

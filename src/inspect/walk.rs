@@ -186,7 +186,8 @@ impl<'w> Walk<'w, '_, '_> {
         if quoted.escapes == Escapes::Simple {
             leads.signs.forget(Signs::LINED);
         }
-        if leads.is_empty() && named == Named::No && content.text.is_ascii() {
+        let quiet = leads.is_empty() && named == Named::No && content.text.is_ascii();
+        if quiet && !self.pass.has_outside() {
             return Ok(());
         }
         // What is deeper, or larger, than may be looked through is refused only if there is something to look at.
@@ -194,11 +195,14 @@ impl<'w> Walk<'w, '_, '_> {
             return Err(Blocked::NestedTooDeep { limit: self.pass.limits.nesting });
         }
         let around: Around<'_> = LazyCell::new(Box::new(|| self.place()));
-        let scanned = self.pass.scan(&content.text, leads, &around, named)?;
+        let mut scanned = self.pass.scan(&content.text, leads, &around, named)?;
+        drop(around);
+        if self.pass.has_outside() {
+            self.pass.outside(&content.text, &self.pointer(), &mut scanned)?;
+        }
         if scanned.seen.is_empty() {
             return Ok(());
         }
-        drop(around);
         let shifts = content.shifts;
         self.pass.unsettled |= scanned.unsettled;
         self.sight(&scanned, (quoted.start, shifts.as_ref()), false);

@@ -26,6 +26,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 const SERVER_DURATION: &str = "mcp_server_operation_duration_seconds";
 const CLIENT_DURATION: &str = "mcp_client_operation_duration_seconds";
+const RECOGNIZER: &str = "sealgate_recognizer_seconds";
 const OVERHEAD: &str = "sealgate_overhead_seconds";
 const META: Metadata<'static> = Metadata::new("sealgate", Level::INFO, None);
 
@@ -68,6 +69,9 @@ struct Inner {
     audit_writable: Gauge,
     policy_observe: Gauge,
     inspect_open: Gauge,
+    recognizer: Counters,
+    recognizer_time: Histogram,
+    recognizer_rests: Gauge,
     backend_up: RwLock<HashMap<Arc<str>, Gauge>>,
     reloads_ok: Counter,
     reloads_failed: Counter,
@@ -85,6 +89,7 @@ impl Metrics {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Full(SERVER_DURATION.into()), &DURATION_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(CLIENT_DURATION.into()), &DURATION_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(RECOGNIZER.into()), &DURATION_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(OVERHEAD.into()), &OVERHEAD_BUCKETS)?
             .build_recorder();
         describe(&recorder);
@@ -110,6 +115,9 @@ impl Metrics {
             audit_writable: gauge(&Key::from_static_name("sealgate_audit_writable")),
             policy_observe: gauge(&Key::from_static_name("sealgate_policy_observe")),
             inspect_open: gauge(&Key::from_static_name("sealgate_inspect_open")),
+            recognizer: RwLock::default(),
+            recognizer_time: recorder.register_histogram(&Key::from_static_name(RECOGNIZER), &META),
+            recognizer_rests: gauge(&Key::from_static_name("sealgate_recognizer_resting")),
             backend_up: RwLock::default(),
             reloads_ok: reloads("ok"),
             reloads_failed: reloads("failed"),
@@ -211,6 +219,17 @@ impl Metrics {
         self.inner.inspect_open.set(f64::from(u32::try_from(places).unwrap_or(u32::MAX)));
     }
 
+    /// The external recogniser was asked about the texts of one message; `outcome` is `ok` or what went wrong.
+    pub fn recognizer_asked(&self, outcome: &'static str, seconds: f64) {
+        self.inner.recognizer_time.record(seconds);
+        self.count(&self.inner.recognizer, "sealgate_recognizer_asked_total", "outcome", outcome, 1);
+    }
+
+    /// Whether the external recogniser is left alone after failures.
+    pub fn recognizer_rests(&self, rests: bool) {
+        self.inner.recognizer_rests.set(f64::from(u8::from(rests)));
+    }
+
     /// So many tools of a backend are held back.
     pub fn held(&self, server: &str, tools: usize) {
         let key = Key::from_parts("sealgate_tools_held", vec![Label::new("server", server.to_owned())]);
@@ -308,6 +327,7 @@ fn describe(recorder: &PrometheusRecorder) {
     for (name, text) in [
         (SERVER_DURATION, "Duration of a call, from the agent's request to its last frame."),
         (CLIENT_DURATION, "Duration of a request to a backend."),
+        (RECOGNIZER, "What the external recogniser took for the texts of one message."),
         (OVERHEAD, "What the gateway itself added to a call."),
     ] {
         recorder.describe_histogram(name.into(), Some(Unit::Seconds), text.into());
@@ -315,6 +335,10 @@ fn describe(recorder: &PrometheusRecorder) {
     for (name, text) in [
         ("sealgate_denials_total", "Calls that policy denied, by kind of denial."),
         ("sealgate_findings_total", "What inspection found, by type."),
+        (
+            "sealgate_recognizer_asked_total",
+            "Messages about whose texts the external recogniser was asked, by outcome.",
+        ),
         ("sealgate_auth_failures_total", "Requests that were not authenticated, by reason."),
         ("sealgate_audit_records_total", "Records written to the log since start."),
         ("sealgate_audit_commits_total", "Commits of the log (one fsync each) since start."),
@@ -329,6 +353,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sealgate_tools_held", "Tools that are held back until their definition is approved."),
         ("sealgate_build_info", "The version that runs."),
         ("sealgate_inspect_open", "Directions, servers and tools for which everything passes inspection."),
+        ("sealgate_recognizer_resting", "Whether the external recogniser is left alone after failures."),
         ("sealgate_policy_observe", "Whether denials are only observed, not enforced."),
     ] {
         recorder.describe_gauge(name.into(), None, text.into());

@@ -47,3 +47,13 @@ if [[ "$(cat .venv-s3/.stamp 2>/dev/null)" != "$stamp" ]]; then
   .venv-s3/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-s3.txt
   echo "$stamp" >.venv-s3/.stamp
 fi
+
+stamp="$({ cat requirements-presidio.txt; python3 --version; pwd; } | digest)"
+if [[ "$(cat .venv-presidio/.stamp 2>/dev/null)" != "$stamp" ]]; then
+  echo "installing Presidio's analyzer into tests/interop/.venv-presidio"
+  rm -rf .venv-presidio
+  python3 -m venv .venv-presidio
+  .venv-presidio/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-presidio.txt
+  .venv-presidio/bin/pip check >/dev/null
+  echo "$stamp" >.venv-presidio/.stamp
+fi

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. Down only: nobody imports a room above.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("main", &["cli"]),
     (
         "cli",
@@ -43,6 +43,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "inspect",
             "mcp",
             "policy",
+            "recognizer",
             "route",
             "search",
             "telemetry",
@@ -63,6 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "inspect",
             "mcp",
             "policy",
+            "recognizer",
             "route",
             "telemetry",
             "upstream",
@@ -77,7 +79,8 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("telemetry", &["audit", "secret"]),
     ("approval", &["clock", "identity"]),
     ("identity", &["clock", "secret"]),
-    ("inspect", &[]),
+    ("inspect", &["secret"]),
+    ("recognizer", &["inspect", "telemetry"]),
     ("audit", &["clock", "secret", "vault"]),
     ("search", &["audit", "clock"]),
     ("report", &["audit", "search"]),

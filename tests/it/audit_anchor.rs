@@ -1,36 +1,12 @@
 //! Anchors: whoever remembers more of a log than it has keeps the gateway from starting.
 
-use crate::harness::{PERMIT_ALL, Site, binary, demo_servers};
+use crate::harness::{PERMIT_ALL, Service, Site, binary, demo_servers};
 use sealgate::audit::tree::note::Note;
 use sealgate::audit::tree::{Prover, keys};
 use sealgate::audit::{Evidence, leaf};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-/// A program that prints one JSON line and serves until it is dropped.
-struct Service {
-    child: Child,
-    said: Value,
-}
-
-impl Service {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("standard output")).read_line(&mut line).expect("a line");
-        let said = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not start: {line}"));
-        Self { child, said }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use std::process::Command;
 
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);

@@ -437,3 +437,28 @@ pub fn hostile_server() -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/hostile.py");
     format!("  bad: {{ command: python3, args: [\"{script}\"], timeoutMs: 1500, startTimeoutMs: 10000 }}\n")
 }
+
+/// A program that prints one JSON line and serves until it is dropped.
+pub struct Service {
+    child: Child,
+    /// The line.
+    pub said: Value,
+}
+
+impl Service {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("standard output")).read_line(&mut line).expect("a line");
+        let said = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it did not start: {line}"));
+        Self { child, said }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -54,6 +54,7 @@ mod policy_scenarios;
 mod questions;
 mod quickstart;
 mod raw_http;
+mod recognizer;
 mod refusals;
 mod sanitize;
 mod search;

@@ -122,6 +122,11 @@ fn inspector(options: &Options) -> Result<Inspector, Failure> {
             ..inspect::Config::default()
         },
     };
+    if config.recognizer.is_some() {
+        eprintln!(
+            "note: the service of `inspect.recognizer` is not asked here: what only it finds is not shown"
+        );
+    }
     // Commitments are not shown here, so that any key serves.
     Ok(Inspector::new(&config, &[0; 32])?)
 }
