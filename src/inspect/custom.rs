@@ -1,6 +1,8 @@
 //! Rules of the customer's own: the same YAML as ours, within limits, and not such that every text is a lead.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest;
 
@@ -27,6 +29,18 @@ pub(super) struct Own {
     pub digest: String,
 }
 
+/// A name that lasts as long as the process, as records and metrics need it: kept once, however often rules are loaded.
+fn lasting(name: &str) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(Box::from(name));
+    names.insert(name);
+    name
+}
+
 /// Reads files of rules.
 pub(super) fn load(files: &[PathBuf]) -> Result<Own, Error> {
     let mut own = Own::default();
@@ -36,7 +50,7 @@ pub(super) fn load(files: &[PathBuf]) -> Result<Own, Error> {
         context.update(text.as_bytes());
         let name = file.display().to_string();
         own.rules.extend(
-            rules::read(&text, |name| Box::leak(Box::from(name)))
+            rules::read(&text, lasting)
                 .map_err(|source| Error::OwnRules { file: name.clone(), source: Box::new(source) })?,
         );
     }

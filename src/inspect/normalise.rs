@@ -222,7 +222,7 @@ fn decoded(letter: char, bytes: &[u8]) -> (char, usize) {
     let own = (letter, letter.len_utf8());
     let hex = |at: usize| bytes.get(at).and_then(|&digit| char::from(digit).to_digit(16));
     match letter {
-        '%' => percent(bytes).unwrap_or(own),
+        '%' => escaped(bytes, b'%').unwrap_or(own),
         '\\' if bytes.get(1..3) == Some(b"u{") => braced(bytes).unwrap_or(own),
         '\\' if matches!(bytes.get(1), Some(b'0' | b'1')) => octal(bytes).unwrap_or(own),
         '\\' if bytes.get(1) == Some(&b'u') => match unicode_escape(bytes) {
@@ -230,7 +230,9 @@ fn decoded(letter: char, bytes: &[u8]) -> (char, usize) {
             found => found,
         },
         '\\' if bytes.get(1) == Some(&b'x') => match (hex(2), hex(3)) {
-            (Some(high @ 2..8), Some(low)) => (char::from_u32(high * 16 + low).unwrap_or(letter), 4),
+            (Some(high @ 2..8), Some(low)) | (Some(high @ 0), Some(low @ (9 | 10 | 13))) => {
+                (char::from_u32(high * 16 + low).unwrap_or(letter), 4)
+            }
             _ => own,
         },
         '&' => entity(bytes).unwrap_or(own),
@@ -242,8 +244,7 @@ fn decoded(letter: char, bytes: &[u8]) -> (char, usize) {
 fn braced(bytes: &[u8]) -> Option<(char, usize)> {
     let digits = bytes.get(3..)?.iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
     let value = std::str::from_utf8(bytes.get(3..3 + digits)?).ok()?;
-    let letter =
-        char::from_u32(u32::from_str_radix(value, 16).ok()?).filter(|letter| !letter.is_control())?;
+    let letter = char::from_u32(u32::from_str_radix(value, 16).ok()?).filter(|letter| is_text(*letter))?;
     (bytes.get(3 + digits) == Some(&b'}')).then_some((letter, digits + 4))
 }
 
@@ -254,16 +255,21 @@ fn octal(bytes: &[u8]) -> Option<(char, usize)> {
     char::from_u32(value).filter(|_| (0x20..0x7F).contains(&value)).map(|letter| (letter, 4))
 }
 
-/// A percent-encoded character, also one of several bytes.
-fn percent(bytes: &[u8]) -> Option<(char, usize)> {
+/// Whether texts hold it: a letter, a sign, or white space.
+fn is_text(letter: char) -> bool {
+    !letter.is_control() || matches!(letter, '\t' | '\n' | '\r')
+}
+
+/// A character written as a sign and two hexadecimal digits for each of its bytes in UTF-8.
+fn escaped(bytes: &[u8], sign: u8) -> Option<(char, usize)> {
     let byte = |at: usize| -> Option<u8> {
         let digit = |at: usize| bytes.get(at).and_then(|&digit| char::from(digit).to_digit(16));
-        (bytes.get(at) == Some(&b'%')).then_some(())?;
+        (bytes.get(at) == Some(&sign)).then_some(())?;
         u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok()
     };
     let first = byte(0)?;
     let width = match first {
-        0x20..0x80 => return Some((char::from(first), 3)),
+        b'\t' | b'\n' | b'\r' | 0x20..0x80 => return Some((char::from(first), 3)),
         0xC2..=0xDF => 2,
         0xE0..=0xEF => 3,
         0xF0..=0xF4 => 4,
@@ -311,8 +317,7 @@ fn entity(bytes: &[u8]) -> Option<(char, usize)> {
     let digits =
         number.get(skip..)?.iter().take(8).take_while(|byte| char::from(**byte).is_digit(radix)).count();
     let value = std::str::from_utf8(number.get(skip..skip + digits)?).ok()?;
-    let letter =
-        char::from_u32(u32::from_str_radix(value, radix).ok()?).filter(|letter| !letter.is_control())?;
+    let letter = char::from_u32(u32::from_str_radix(value, radix).ok()?).filter(|letter| is_text(*letter))?;
     let end = skip + digits;
     Some((letter, 2 + end + usize::from(number.get(end) == Some(&b';'))))
 }
@@ -320,14 +325,10 @@ fn entity(bytes: &[u8]) -> Option<(char, usize)> {
 /// A text of quoted-printable (RFC 2045 §6.7): three codes at least, or a soft line break.
 fn unquoted(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
-    let code = |at: usize| -> Option<u8> {
-        let digit = |at: usize| {
-            bytes
-                .get(at)
-                .filter(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
-                .and_then(|&digit| char::from(digit).to_digit(16))
-        };
-        u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok().filter(|byte| (0x20..0x7F).contains(byte))
+    let code = |at: usize| -> Option<(char, usize)> {
+        let (letter, width) = escaped(bytes.get(at..)?, b'=').filter(|(letter, _)| is_text(*letter))?;
+        let codes = bytes.get(at..at + width)?;
+        (!codes.iter().any(u8::is_ascii_lowercase)).then_some((letter, width))
     };
     let soft = |at: usize| match (bytes.get(at + 1), bytes.get(at + 2)) {
         (Some(b'\n'), _) => 2,
@@ -343,7 +344,7 @@ fn unquoted(text: &str) -> Option<(String, Shifts)> {
     let mut cuts = Cuts::new(text, CODE_REACH);
     for at in memchr::memchr_iter(b'=', bytes) {
         let (with, length) = match (code(at), soft(at)) {
-            (Some(byte), _) => (Some(char::from(byte)), 3),
+            (Some((letter, width)), _) => (Some(letter), width),
             (None, 0) => continue,
             (None, width) => (None, width),
         };

@@ -40,7 +40,7 @@ fn luhn(digits: &str) -> String {
     format!("{stem}{}", (10 - sum % 10) % 10)
 }
 
-fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+pub fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -55,10 +55,10 @@ fn holds(bytes: &[u8], value: &str) -> bool {
     bytes.windows(value.len()).any(|window| window == value.as_bytes())
 }
 
-type Traces = Arc<Mutex<Vec<u8>>>;
+pub type Traces = Arc<Mutex<Vec<u8>>>;
 
 /// A collector that keeps all that it is sent.
-async fn collector() -> (String, Traces) {
+pub async fn collector() -> (String, Traces) {
     let traces = Traces::default();
     let take = |State(traces): State<Traces>, body: Bytes| async move {
         traces.lock().unwrap().extend_from_slice(&body);

@@ -27,6 +27,7 @@ mod audit_proofs;
 mod audit_segments;
 mod audit_tamper;
 mod bad_input;
+mod canaries;
 mod changes;
 mod claims;
 mod config_load;
