@@ -5,8 +5,11 @@ use super::super::gathered::{Gathered, Order, Wanted};
 use super::super::tally::{Aggregation, Tally, coarse};
 use std::collections::{BTreeMap, HashMap};
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
+use tantivy::columnar::{Cardinality, Column, StrColumn};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, Score, SegmentOrdinal, SegmentReader};
+
+/// Documents that are looked at together: columns are read much faster so than one by one.
+const BLOCK: usize = COLLECT_BLOCK_BUFFER_LEN;
 
 /// What one segment gives.
 type Part = tantivy::Result<Gathered>;
@@ -41,11 +44,18 @@ impl Collector for Gather {
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<Segment> {
         let counts = self.counts.iter().map(|count| Count::new(count, reader)).collect::<Result<_, _>>()?;
+        let (seq, after) = (numbers(reader, Field::Seq)?, self.after.unwrap_or(-1));
+        let inside = |seq: &Column<i64>| {
+            seq.get_cardinality() == Cardinality::Full
+                && seq.min_value() > after
+                && seq.max_value() < self.snapshot
+        };
         Ok(Segment {
-            seq: numbers(reader, Field::Seq)?,
+            unread: self.limit == 0 && seq.as_ref().is_some_and(inside),
+            seq,
             snapshot: self.snapshot,
             before: self.before.unwrap_or(i64::MAX),
-            after: self.after.unwrap_or(-1),
+            after,
             page: Page::new(self.order, self.limit),
             total: 0,
             counts,
@@ -78,6 +88,8 @@ fn numbers(reader: &SegmentReader, field: Field) -> tantivy::Result<Option<Colum
 /// The state in one segment.
 pub(super) struct Segment {
     seq: Option<Column<i64>>,
+    /// All its documents count and none comes on a page, so that no number need be read.
+    unread: bool,
     snapshot: i64,
     before: i64,
     after: i64,
@@ -90,23 +102,59 @@ impl SegmentCollector for Segment {
     type Fruit = Part;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        let Some(seq) = self.seq.as_ref().and_then(|column| column.first(doc)) else { return };
-        if seq >= self.snapshot || seq <= self.after {
-            return;
-        }
-        self.total += 1;
-        if seq < self.before {
-            self.page.offer(seq);
-        }
-        for count in &mut self.counts {
-            count.add(doc);
-        }
+        self.block(&[doc]);
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        docs.chunks(BLOCK).for_each(|docs| self.block(docs));
     }
 
     fn harvest(self) -> Part {
         let tallies = self.counts.into_iter().map(Count::finish).collect::<std::io::Result<_>>()?;
         Ok(Gathered { total: self.total, seqs: self.page.finish(), tallies })
     }
+}
+
+impl Segment {
+    /// Takes in at most [`BLOCK`] documents.
+    fn block(&mut self, docs: &[DocId]) {
+        let mut counted = [0; BLOCK];
+        let docs = if self.unread {
+            docs
+        } else {
+            let Some(column) = &self.seq else { return };
+            let mut length = 0;
+            for (doc, seq) in docs.iter().zip(firsts(column, docs)) {
+                let Some(seq) = seq.filter(|seq| (self.after + 1..self.snapshot).contains(seq)) else {
+                    continue;
+                };
+                if seq < self.before {
+                    self.page.offer(seq);
+                }
+                if let Some(place) = counted.get_mut(length) {
+                    *place = *doc;
+                    length += 1;
+                }
+            }
+            counted.get(..length).unwrap_or_default()
+        };
+        self.total += docs.len() as u64;
+        for count in &mut self.counts {
+            count.add(docs);
+        }
+    }
+}
+
+/// The first value of each of at most [`BLOCK`] documents.
+fn firsts<T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static>(
+    column: &Column<T>,
+    docs: &[DocId],
+) -> [Option<T>; BLOCK] {
+    let mut values = [None; BLOCK];
+    if let Some(values) = values.get_mut(..docs.len()) {
+        column.first_vals(docs, values);
+    }
+    values
 }
 
 /// The first few by number, in constant time each: twice as many are kept before the rest is thrown away.
@@ -163,12 +211,17 @@ impl Values {
         Ok(Self { column, counts })
     }
 
-    fn add(&mut self, doc: DocId) {
+    fn add(&mut self, docs: &[DocId]) {
         let Some(column) = &self.column else { return };
-        for ord in column.term_ords(doc) {
+        let mut one = |ord: u64| {
             if let Some(count) = usize::try_from(ord).ok().and_then(|ord| self.counts.get_mut(ord)) {
                 *count += 1;
             }
+        };
+        if column.ords().get_cardinality() == Cardinality::Multivalued {
+            docs.iter().flat_map(|doc| column.term_ords(*doc)).for_each(one);
+        } else {
+            firsts(column.ords(), docs).into_iter().flatten().for_each(&mut one);
         }
     }
 
@@ -176,11 +229,14 @@ impl Values {
     fn take(&mut self) -> std::io::Result<BTreeMap<String, u64>> {
         let mut named = BTreeMap::new();
         let Some(column) = &self.column else { return Ok(named) };
-        for (ord, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
-            let mut name = String::new();
-            column.ord_to_str(ord as u64, &mut name)?;
-            named.insert(name, std::mem::take(count));
-        }
+        let met = self.counts.iter().zip(0u64..).filter(|(count, _)| **count > 0);
+        let (counts, ords): (Vec<u64>, Vec<u64>) = met.map(|(count, ord)| (*count, ord)).unzip();
+        let mut counts = counts.into_iter();
+        // In their order, so that no block of the dictionary is read twice.
+        column.dictionary().sorted_ords_to_term_cb(&ords, |name| {
+            named.extend(counts.next().map(|count| (String::from_utf8_lossy(name).into_owned(), count)));
+        })?;
+        self.counts.fill(0);
         Ok(named)
     }
 }
@@ -206,16 +262,32 @@ struct Spans {
 }
 
 impl Spans {
-    fn add(&mut self, doc: DocId) {
-        let Some(time) = self.time.as_ref().and_then(|column| column.first(doc)) else { return };
-        if time < self.begin || time >= self.end {
-            self.flush();
-            self.begin = self.interval.begin(time);
-            self.end = self.begin.saturating_add(self.interval.micros());
+    fn add(&mut self, docs: &[DocId]) {
+        let Some(column) = &self.time else { return };
+        // Documents of one span in a row are counted together.
+        let (mut from, times) = (0, firsts(column, docs));
+        for (at, time) in times.iter().take(docs.len()).enumerate() {
+            if time.is_some_and(|time| (self.begin..self.end).contains(&time)) {
+                continue;
+            }
+            self.count(docs.get(from..at).unwrap_or_default());
+            from = at;
+            match time {
+                Some(time) => {
+                    self.flush();
+                    self.begin = self.interval.begin(*time);
+                    self.end = self.begin.saturating_add(self.interval.micros());
+                }
+                None => from = at + 1,
+            }
         }
-        self.count += 1;
+        self.count(docs.get(from..).unwrap_or_default());
+    }
+
+    fn count(&mut self, docs: &[DocId]) {
+        self.count += docs.len() as u64;
         if let Some(by) = &mut self.by {
-            by.add(doc);
+            by.add(docs);
         }
     }
 
@@ -259,19 +331,19 @@ impl Count {
         })
     }
 
-    fn add(&mut self, doc: DocId) {
+    fn add(&mut self, docs: &[DocId]) {
         match self {
-            Self::Values(_, values) => values.add(doc),
-            Self::Spans(spans) => spans.add(doc),
+            Self::Values(_, values) => values.add(docs),
+            Self::Spans(spans) => spans.add(docs),
             Self::Numbers { column, counts, run, .. } => {
-                let Some(value) = column.as_ref().and_then(|column| column.first(doc)).map(coarse) else {
-                    return;
-                };
-                if value != run.0 {
-                    *counts.entry(run.0).or_default() += run.1;
-                    *run = (value, 0);
+                let Some(column) = column else { return };
+                for value in firsts(column, docs).into_iter().flatten().map(coarse) {
+                    if value != run.0 {
+                        *counts.entry(run.0).or_default() += run.1;
+                        *run = (value, 0);
+                    }
+                    run.1 += 1;
                 }
-                run.1 += 1;
             }
         }
     }
