@@ -223,7 +223,15 @@ impl Searcher {
     /// # Errors
     /// It cannot be read.
     pub fn understand(&self, q: &str) -> Result<Query, Error> {
-        Ok(Query::parse(q, self.clock.now_us())?)
+        self.understand_at(q, self.clock.now_us())
+    }
+
+    /// A query as it was understood at a time, in microseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn understand_at(&self, q: &str, now_us: i64) -> Result<Query, Error> {
+        Ok(Query::parse(q, now_us)?)
     }
 
     /// The query for a period, as it is understood now.
@@ -288,6 +296,10 @@ impl Searcher {
                 bytes,
             })
         })
+    }
+
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

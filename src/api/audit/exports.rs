@@ -10,7 +10,7 @@ use crate::audit::bundle::{self, What};
 use crate::audit::tree::Prover;
 use crate::audit::{Error, Kind, Reader};
 use crate::policy::{AdminAction, Level};
-use crate::search::{self, Consistency, Mode, Query, Scope, export};
+use crate::search::{self, Consistency, Mode, Query, Scope, Searcher, export};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -96,6 +96,22 @@ pub(super) struct Wanted {
     /// Whose log; your own tenant's if left out.
     #[serde(default)]
     tenant: Option<String>,
+    /// Of a query as `ndjson`, `csv` or `ocsf`: go on with an export. The header `sealgate-next` of the part before, or
+    /// `sealgate-cursor` of one that broke off. All parts together are, byte for byte, the whole.
+    #[serde(default)]
+    cursor: Option<String>,
+    /// With the `cursor` of a part that broke off: the number of the last record of which the whole line came.
+    #[serde(default)]
+    after: Option<u64>,
+}
+
+/// Whose query it is, in which form, and where it goes on.
+struct Asked {
+    q: String,
+    form: export::Form,
+    scope: Scope,
+    cursor: Option<String>,
+    after: Option<u64>,
 }
 
 /// A file that was made and is nowhere to be found any more: it ends with whoever reads it.
@@ -104,14 +120,19 @@ struct Made {
     length: u64,
     note: Value,
     rows: usize,
+    /// Cursors of this part and of the next, if it is one.
+    cursors: Option<(String, Option<String>)>,
 }
 
 /// Exports records
 ///
 /// Cedar action `ExportAudit`. The export is recorded as `audit.export` before its first byte leaves. A range in which
-/// there are records of other tenants is refused: it could not be complete.
+/// there are records of other tenants is refused: it could not be complete. A query as `ndjson`, `csv` or `ocsf` comes in
+/// parts of at most `auditApi.exportSize` records; each is a request of its own, with the cursor of the one before.
 #[utoipa::path(post, path = "/audit/v1/exports", tag = "exports", request_body = Wanted, responses(
-    (status = 200, content((Vec<u8> = "application/x-tar"), (String = "application/x-ndjson"), (String = "text/csv"))),
+    (status = 200, content((Vec<u8> = "application/x-tar"), (String = "application/x-ndjson"), (String = "text/csv")),
+        headers(("sealgate-cursor" = String, description = "The cursor of this part, to ask for the rest of it anew"),
+            ("sealgate-next" = String, description = "The cursor of the next part; absent on the last"))),
     (status = "default", body = Details, content_type = "application/problem+json")))]
 pub(super) async fn export(
     State(api): State<Arc<Api>>,
@@ -133,15 +154,28 @@ pub(super) async fn export(
         return Err(too_many(&api));
     }
     let (form, select, id, now) = (wanted.form, wanted.select, visit.id, visit.now_us);
+    let parts = form.of_query().filter(|_| matches!(select, Selection::Query(_)));
+    if parts.is_none() && (wanted.cursor.is_some() || wanted.after.is_some()) {
+        return Err(Problem::Malformed(
+            "`cursor` and `after` take a `query` as `ndjson`, `csv` or `ocsf`".into(),
+        ));
+    }
+    if wanted.cursor.is_none() && wanted.after.is_some() {
+        return Err(Problem::Malformed("`after` takes the `cursor` of the part that broke off".into()));
+    }
+    let begun = wanted.cursor.as_deref().map(Searcher::part_begun).transpose();
+    let begun = begun.map_err(|error| problem(&visit, &error))?.unwrap_or(now);
     let asks = match &select {
         // Words need a policy of their own, and the record does not keep them.
-        Selection::Query(q) => Some(allowed(&api, &visit, &tenant, (q, (None, None), asked))?),
+        Selection::Query(q) => Some(allowed(&api, &visit, &tenant, (q, (None, None), asked), begun)?),
         _ => None,
     };
-    if let (Some(query), Some(form_of_query)) = (asks.clone(), form.of_query()) {
+    if let (Some(query), Some(form_of_query), Selection::Query(q)) = (asks.clone(), parts, &select) {
         let scope = scope(&api, &visit, &tenant);
+        let asked =
+            Asked { q: q.clone(), form: form_of_query, scope, cursor: wanted.cursor, after: wanted.after };
         let seen = visit.clone();
-        let made = api.reading(move |api| found(api, &seen, (query, scope), form_of_query)).await?;
+        let made = api.reading(move |api| found(api, &seen, query, &asked)).await?;
         visit.rows(made.rows);
         visit.member("export", made.note.clone());
         return Ok(sent(made, form, id));
@@ -249,38 +283,49 @@ fn too_many(api: &Api) -> Problem {
     Problem::TooMuch(format!("more than {} records (`auditApi.exportSize`): split it", api.limits.export))
 }
 
-/// What a query finds, in a form of search's own.
-fn found(
-    api: &Api,
-    visit: &Visit,
-    (query, scope): (Query, Scope),
-    form: export::Form,
-) -> Result<Made, Problem> {
+/// What a query finds, in a form of search's own: a part of it, if it is more than may be had at once.
+fn found(api: &Api, visit: &Visit, query: Query, asked: &Asked) -> Result<Made, Problem> {
     let wrong = |error: &search::Error| problem(visit, error);
+    let Asked { q, form, scope, cursor, after } = asked;
+    let (form, bound) = (*form, (q.as_str(), *form));
+    let newest = api.searcher.snapshot(Mode::Index, Consistency::Eventual).map_err(|e| wrong(&e))?;
+    let part = match cursor {
+        Some(cursor) => api.searcher.part(cursor, bound, scope).map_err(|e| wrong(&e))?,
+        None => export::Part { now_us: visit.now_us, snapshot: newest, from: 0 },
+    };
+    // An index that is made anew may not have all of it yet.
+    if part.snapshot > newest {
+        return Err(wrong(&search::Error::Behind {
+            wanted: part.snapshot - 1,
+            indexed: newest.checked_sub(1),
+        }));
+    }
+    let from = after.map_or(part.from, |after| part.from.max(after.saturating_add(1)));
     let path = place(api, &format!("{}.{}", visit.id, form.as_str()))?;
     let writing = fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
     let file = File::open(&path).map_err(failed)?;
     fs::remove_file(&path).map_err(failed)?;
-    let snapshot = api.searcher.snapshot(Mode::Index, Consistency::Eventual).map_err(|e| wrong(&e))?;
-    let export = export::Export { query, mode: Mode::Index, form, from: 0, snapshot };
+    let (mode, snapshot, most) = (Mode::Index, part.snapshot, Some(api.limits.export));
+    let export = export::Export { query, mode, form, from, snapshot, most };
     let mut out = BufWriter::new(writing);
-    let mut lines = 0;
-    let rows = api.searcher.export(&export, &scope, &mut |batch, _| {
-        lines += memchr::memchr_iter(b'\n', batch).count() as u64;
-        // A header is no record; cells may hold line ends, so a table is cut off early rather than late.
-        if lines > api.limits.export + 1 {
-            return Err(search::Error::TooMany);
-        }
+    let made = api.searcher.export(&export, scope, &mut |batch, _| {
         out.write_all(batch).map_err(|source| search::Error::File { path: path.clone(), source })
     });
-    let rows = match rows {
-        Err(search::Error::TooMany) => return Err(too_many(api)),
-        rows => rows.map_err(|e| wrong(&e))?,
-    };
+    let made = made.map_err(|e| wrong(&e))?;
     out.flush().map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
-    let note = json!({"form": form.as_str(), "records": rows, "selection": "query", "snapshot": snapshot});
-    Ok(Made { file, length, note, rows: usize::try_from(rows).unwrap_or(usize::MAX) })
+    let sealed = |from| api.searcher.part_cursor(export::Part { from, ..part }, bound, scope);
+    let note = json!({
+        "form": form.as_str(), "from": from, "next": made.next, "records": made.records, "selection": "query",
+        "snapshot": snapshot,
+    });
+    Ok(Made {
+        file,
+        length,
+        note,
+        rows: usize::try_from(made.records).unwrap_or(usize::MAX),
+        cursors: Some((sealed(part.from), made.next.map(sealed))),
+    })
 }
 
 fn sorted(mut seqs: Vec<u64>) -> Vec<u64> {
@@ -331,7 +376,8 @@ fn bundled(api: &Api, what: &What, (query, now): (&Value, i64), id: Uuid) -> Res
         "checkpoint": made.checkpoint_size, "form": "bundle", "from": made.from, "manifest": made.manifest,
         "records": made.records, "selection": made.kind, "to": made.to,
     });
-    Ok(Made { file, length, note, rows: usize::try_from(made.records).unwrap_or(usize::MAX) })
+    let rows = usize::try_from(made.records).unwrap_or(usize::MAX);
+    Ok(Made { file, length, note, rows, cursors: None })
 }
 
 fn lines(api: &Api, what: &What, id: Uuid) -> Result<Made, Problem> {
@@ -371,7 +417,7 @@ fn lines(api: &Api, what: &What, id: Uuid) -> Result<Made, Problem> {
     let length = file.metadata().map_err(failed)?.len();
     let selection = if matches!(what, What::Range(..)) { "range" } else { "selected" };
     let note = json!({"form": "ndjson", "from": from, "records": rows, "selection": selection, "to": to});
-    Ok(Made { file, length, note, rows })
+    Ok(Made { file, length, note, rows, cursors: None })
 }
 
 fn sent(made: Made, form: Form, id: Uuid) -> Response {
@@ -391,6 +437,12 @@ fn sent(made: Made, form: Form, id: Uuid) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CONTENT_LENGTH, made.length.into());
+    let (this, next) = made.cursors.map_or((None, None), |(this, next)| (Some(this), next));
+    for (name, cursor) in [("sealgate-cursor", this), ("sealgate-next", next)] {
+        if let Some(value) = cursor.and_then(|cursor| HeaderValue::try_from(cursor).ok()) {
+            headers.insert(name, value);
+        }
+    }
     if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"sealgate-{id}.{end}\"")) {
         headers.insert(CONTENT_DISPOSITION, name);
     }

@@ -90,7 +90,7 @@ pub(super) async fn search(
     let tenant = visit.tenant(asked.tenant.as_deref());
     let rows = asked.limit.unwrap_or(PAGE) as u64;
     let times = (asked.from.as_deref(), asked.to.as_deref());
-    allowed(&api, &visit, &tenant, (&asked.q, times, rows))?;
+    allowed(&api, &visit, &tenant, (&asked.q, times, rows), visit.now_us)?;
     let word = |what: &str| Problem::Malformed(format!("`{what}` is none: see `/audit/v1/openapi.json`"));
     let request = Request {
         mode: match asked.mode.as_deref() {
@@ -192,7 +192,7 @@ pub(super) async fn aggregate(
 ) -> Result<Json<Aggregates>, Problem> {
     let tenant = visit.tenant(counting.tenant.as_deref());
     let times = (counting.from.as_deref(), counting.to.as_deref());
-    allowed(&api, &visit, &tenant, (&counting.q, times, 0))?;
+    allowed(&api, &visit, &tenant, (&counting.q, times, 0), visit.now_us)?;
     let Counting { q, from, to, aggregations, mode, consistency, .. } = counting;
     let request = AggregateRequest { q, from, to, aggregations, mode, consistency };
     let (scope, seen) = (scope(&api, &visit, &tenant), visit.clone());
@@ -209,8 +209,9 @@ pub(super) fn allowed(
     visit: &Visit,
     tenant: &str,
     (q, (from, to), rows): (&str, (Option<&str>, Option<&str>), u64),
+    now_us: i64,
 ) -> Result<Query, Problem> {
-    let read = api.searcher.understand(q);
+    let read = api.searcher.understand_at(q, now_us);
     let words = read.as_ref().is_ok_and(|query| query.node.asks_for_texts());
     let moment = |time: Option<&str>| time.and_then(|time| moment(api, time));
     let reading = Reading {

@@ -99,7 +99,7 @@ pub(super) fn run(options: &Options) -> Done {
         "by": "cli", "form": form.as_str(), "from": at.next, "query": query.without_words(), "to": at.snapshot,
     });
     super::order::record(&options.place, "audit.export", members)?;
-    let export = Export { query, mode, form, from: at.next, snapshot: at.snapshot };
+    let export = Export { query, mode, form, from: at.next, snapshot: at.snapshot, most: None };
     let records = match (&options.out, &beside) {
         (Some(out), Some(beside)) => to_file(&searcher, &export, &mut at, (out, beside))?,
         _ => return to_stdout(&searcher, &export),
@@ -132,7 +132,7 @@ fn to_file(
         note(beside, at)
     })?;
     std::fs::remove_file(beside)?;
-    Ok(records)
+    Ok(records.records)
 }
 
 fn to_stdout(searcher: &Searcher, export: &Export) -> Done {

@@ -1,6 +1,7 @@
 //! Search, counts and exports by query: as the command line answers, within what the reader may see, and recorded.
 
 use super::gate;
+use crate::harness::{Gate, Token};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -144,4 +145,123 @@ async fn what_a_query_finds_is_exported_in_each_form_and_recorded() {
     assert_eq!(gate.audit(&people.auditor, "POST", "/exports", Some(nothing)).await.status, 404);
     let seqs = json!({"form": "csv", "select": {"seqs": [1]}});
     assert_eq!(gate.audit(&people.auditor, "POST", "/exports", Some(seqs)).await.status, 400);
+}
+
+/// One part of an export: status, bytes, and the cursors of this part and the next.
+async fn part(gate: &Gate, token: &Token, body: &Value) -> (u16, Vec<u8>, Option<String>, Option<String>) {
+    let url = format!("{}/exports", gate.auditors);
+    let request = gate.http.post(url).bearer_auth(&token.value).header("content-type", "application/json");
+    let answer = request.body(body.to_string()).send().await.unwrap();
+    let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (this, next) = (header("sealgate-cursor"), header("sealgate-next"));
+    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec(), this, next)
+}
+
+#[tokio::test]
+async fn an_export_in_parts_is_the_whole_also_where_one_broke_off_and_the_log_grew() {
+    let (gate, people) = gate("auditApi: { listen: \"127.0.0.1:0\", exportSize: 3 }");
+    let call = async |n: usize| {
+        gate.call(&people.employee, "ops_echo", json!({"text": format!("line {n}\nof two")})).await;
+    };
+    for n in 0..4 {
+        call(n).await;
+    }
+    let query = "kind:call.*";
+    let wait = format!("/search?q={query}&consistency=wait");
+    assert_eq!(gate.audit(&people.auditor, "GET", &wait, None).await.json()["total"]["value"], 8);
+    let data = gate.site.data();
+    for form in ["ndjson", "csv", "ocsf"] {
+        let wanted = |cursor: Option<&str>, after: Option<u64>| {
+            let mut body = json!({"form": form, "select": {"query": query}});
+            if let Some(cursor) = cursor {
+                body["cursor"] = json!(cursor);
+            }
+            if let Some(after) = after {
+                body["after"] = json!(after);
+            }
+            body
+        };
+        // What it is in one, up to the newest call of now.
+        let out = gate.site.sealgate(&[
+            "audit",
+            "export",
+            query,
+            "--format",
+            form,
+            "--scan",
+            "--data-dir",
+            data.to_str().unwrap(),
+        ]);
+        assert!(out.status.success(), "{out:?}");
+        let (mut all, mut next, mut parts) = (Vec::new(), None::<String>, 0);
+        loop {
+            let (status, bytes, this, rest) =
+                part(&gate, &people.auditor, &wanted(next.as_deref(), None)).await;
+            assert_eq!(status, 200, "{}", String::from_utf8_lossy(&bytes));
+            // The log grows between two parts, and the index follows.
+            call(99).await;
+            if parts == 1 {
+                // This one broke off after its first line: the rest is asked for anew.
+                let line = if form == "csv" {
+                    bytes.windows(2).position(|w| w == b"\r\n").map_or(0, |at| at + 2)
+                } else {
+                    0
+                };
+                let line = if line == 0 { bytes.iter().position(|b| *b == b'\n').unwrap() + 1 } else { line };
+                let first: u64 = seq_of(form, &bytes[..line]);
+                let again = wanted(this.as_deref(), Some(first));
+                let (status, more, _, after_it) = part(&gate, &people.auditor, &again).await;
+                assert_eq!((status, &bytes[line..]), (200, &more[..bytes.len() - line]), "{form}");
+                assert!(after_it.is_none() || after_it != rest, "a part that begins later ends later");
+            }
+            all.extend(bytes);
+            parts += 1;
+            match rest {
+                Some(rest) => next = Some(rest),
+                None => break,
+            }
+        }
+        assert!(parts >= 3, "{parts}");
+        assert_eq!(String::from_utf8_lossy(&all), String::from_utf8_lossy(&out.stdout), "{form}");
+        // A cursor is good for its reader, form and query alone, and as it was given.
+        let (_, _, this, _) = part(&gate, &people.auditor, &wanted(None, None)).await;
+        let this = this.unwrap();
+        let mut other_query = wanted(Some(&this), None);
+        other_query["select"]["query"] = json!("kind:call.intent");
+        let mut other_form = wanted(Some(&this), None);
+        other_form["form"] = json!(if form == "csv" { "ocsf" } else { "csv" });
+        let changed = format!("{}{}", if this.starts_with('A') { "B" } else { "A" }, &this[1..]);
+        for (who, body) in [
+            (&people.auditor, other_query),
+            (&people.auditor, other_form),
+            (&people.auditor, wanted(Some(&changed), None)),
+            (&people.auditor, wanted(Some("?"), None)),
+            (&people.auditor, wanted(None, Some(3))),
+            (&people.second, wanted(Some(&this), None)),
+        ] {
+            let (status, bytes, ..) = part(&gate, who, &body).await;
+            assert_eq!(status, 400, "{body}: {}", String::from_utf8_lossy(&bytes));
+        }
+        call(100).await;
+        assert_eq!(gate.audit(&people.auditor, "GET", &wait, None).await.status, 200);
+    }
+    let bundle = json!({"form": "bundle", "select": {"query": query}, "cursor": "x"});
+    assert_eq!(part(&gate, &people.auditor, &bundle).await.0, 400);
+    let records = gate.site.records();
+    let last = records.iter().rev().find(|record| record["export"]["selection"] == "query").unwrap();
+    assert!(last["export"]["from"].is_u64() && last["export"]["records"] == 3, "{last}");
+}
+
+/// The number of the record of one line.
+fn seq_of(form: &str, line: &[u8]) -> u64 {
+    let text = std::str::from_utf8(line).unwrap().trim_end();
+    match form {
+        "csv" => text.split(',').next().unwrap().trim_matches('"').parse().unwrap(),
+        "ndjson" => serde_json::from_str::<Value>(text).unwrap()["seq"].as_u64().unwrap(),
+        _ => {
+            let event: Value = serde_json::from_str(text).unwrap();
+            let record: Value = serde_json::from_str(event["raw_data"].as_str().unwrap()).unwrap();
+            record["seq"].as_u64().unwrap()
+        }
+    }
 }

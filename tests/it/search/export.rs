@@ -10,7 +10,7 @@ use serde_json::Value;
 fn exported(searcher: &Searcher, q: &str, form: Form, (mode, from): (Mode, u64)) -> (String, u64) {
     let query = searcher.understand(q).unwrap();
     let snapshot = searcher.snapshot(mode, Consistency::Wait).unwrap();
-    let export = Export { query, mode, form, from, snapshot };
+    let export = Export { query, mode, form, from, snapshot, most: None };
     let mut all = Vec::new();
     let records = searcher
         .export(&export, &Scope::default(), &mut |bytes, _| {
@@ -18,7 +18,7 @@ fn exported(searcher: &Searcher, q: &str, form: Form, (mode, from): (Mode, u64))
             Ok(())
         })
         .unwrap();
-    (String::from_utf8(all).unwrap(), records)
+    (String::from_utf8(all).unwrap(), records.records)
 }
 
 #[test]
