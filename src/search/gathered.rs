@@ -35,4 +35,6 @@ pub(super) struct Gathered {
     pub seqs: Vec<u64>,
     /// In the order of what was to be counted.
     pub tallies: Vec<Tally>,
+    /// Records that are archived, so that nobody could look at them.
+    pub archived: u64,
 }

@@ -127,6 +127,8 @@ pub struct Answer {
     pub lag: Lag,
     /// Records under the newest checkpoint.
     pub checkpoint: Option<u64>,
+    /// Records that are archived (`docs/archive.md`): nobody looked at them.
+    pub archived: u64,
 }
 
 /// How many.
@@ -210,4 +212,6 @@ pub struct Aggregates {
     pub lag: Lag,
     /// Records under the newest checkpoint.
     pub checkpoint: Option<u64>,
+    /// Records that are archived (`docs/archive.md`): nobody counted them.
+    pub archived: u64,
 }

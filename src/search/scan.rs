@@ -12,7 +12,7 @@ const CHUNK: u64 = 1024;
 /// Asks all records below the snapshot.
 pub(super) fn scan(source: &mut Source, wanted: &Wanted<'_>) -> Result<Gathered, Error> {
     let texts = if wanted.node.asks_for_texts() { Texts::With } else { Texts::Without };
-    let mut total = 0;
+    let (mut total, mut archived) = (0, 0);
     let mut page = VecDeque::new();
     let mut tallies: Vec<Tally> = wanted.counts.iter().map(Tally::of).collect();
     let mut next = wanted.after.map_or(0, |after| after + 1);
@@ -21,6 +21,7 @@ pub(super) fn scan(source: &mut Source, wanted: &Wanted<'_>) -> Result<Gathered,
         let count = CHUNK.min(wanted.snapshot - next);
         let records = source.read(next, count, texts)?;
         next += count;
+        archived += count - records.len() as u64;
         for found in records.iter().filter(|found| found.doc.answers(wanted.node)) {
             total += 1;
             for tally in &mut tallies {
@@ -43,5 +44,5 @@ pub(super) fn scan(source: &mut Source, wanted: &Wanted<'_>) -> Result<Gathered,
     if wanted.order == Order::Newest {
         seqs.reverse();
     }
-    Ok(Gathered { total, seqs, tallies })
+    Ok(Gathered { total, seqs, tallies, archived })
 }

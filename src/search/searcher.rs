@@ -146,6 +146,7 @@ impl Searcher {
                 mode: request.mode,
                 lag: self.lag(view.as_ref(), source)?,
                 checkpoint: self.checkpoint()?,
+                archived: gathered.archived,
             })
         })
     }
@@ -177,6 +178,7 @@ impl Searcher {
                 mode: request.mode,
                 lag: self.lag(view.as_ref(), source)?,
                 checkpoint: self.checkpoint()?,
+                archived: gathered.archived,
             })
         })
     }

@@ -74,6 +74,8 @@ pub(super) struct Found {
     /// Records under the newest checkpoint.
     #[schema(required = true)]
     checkpoint: Option<u64>,
+    /// Records that are archived: nobody looked at them.
+    archived: u64,
 }
 
 /// Searches the log
@@ -177,6 +179,8 @@ pub(super) struct Counted {
     /// Records under the newest checkpoint.
     #[schema(required = true)]
     checkpoint: Option<u64>,
+    /// Records that are archived: nobody looked at them.
+    archived: u64,
 }
 
 /// Counts records

@@ -144,6 +144,13 @@ fn table(answer: &Answer) -> String {
             answer.lag.records, answer.lag.ms
         ),
     };
+    if answer.archived > 0 {
+        let _ = writeln!(
+            text,
+            "{} records are archived and were not looked at: `sealgate audit segments`, `restore`",
+            answer.archived
+        );
+    }
     if let Some(next) = &answer.next {
         let _ = writeln!(text, "next page: --cursor {next}");
     }

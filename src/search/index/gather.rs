@@ -67,8 +67,12 @@ impl Collector for Gather {
     }
 
     fn merge_fruits(&self, parts: Vec<Part>) -> tantivy::Result<Gathered> {
-        let mut all =
-            Gathered { total: 0, seqs: Vec::new(), tallies: self.counts.iter().map(Tally::of).collect() };
+        let mut all = Gathered {
+            total: 0,
+            seqs: Vec::new(),
+            tallies: self.counts.iter().map(Tally::of).collect(),
+            archived: 0,
+        };
         let mut page = Page::new(self.order, self.limit);
         for part in parts {
             let part = part?;
@@ -111,7 +115,7 @@ impl SegmentCollector for Segment {
 
     fn harvest(self) -> Part {
         let tallies = self.counts.into_iter().map(Count::finish).collect::<std::io::Result<_>>()?;
-        Ok(Gathered { total: self.total, seqs: self.page.finish(), tallies })
+        Ok(Gathered { total: self.total, seqs: self.page.finish(), tallies, archived: 0 })
     }
 }
 

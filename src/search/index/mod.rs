@@ -188,7 +188,9 @@ impl View {
             return Err(Error::NoTexts);
         }
         let query = compile::compile(&self.columns, wanted.node);
-        let gathered = self.searcher.search(&*query, &Gather::new(wanted))?;
+        let mut gathered = self.searcher.search(&*query, &Gather::new(wanted))?;
+        // Each record that has bytes is one document.
+        gathered.archived = self.end()?.saturating_sub(self.searcher.num_docs());
         if gathered.tallies.iter().any(super::tally::Tally::is_full) {
             return Err(Error::TooMany);
         }
