@@ -181,7 +181,7 @@ impl Gateway {
         watch::clean(&rules, &mut call.trace);
         let span = watch::call_span(&call);
         let call = self.duties.remember(caller, call);
-        let told = watch::recognized(&rules, &span, &call).await; // what others see in it
+        let told = told::of_call(&rules, &span, &call).await; // what a recogniser sees in it
         let judging = watch::stage_span(&span, "judge");
         let mut judgement = judging.in_scope(|| judge(&rules, &self.seals, caller, (call, told))); // pure
         self.duties.meet(&rules, caller, &mut judgement, waited_for).await; // or refuse

@@ -1,7 +1,9 @@
 //! What an external recogniser says of a value, before the value is judged.
 
-use super::{Refusal, Rules};
+use super::{Call, Refusal, Rules, judge, watch};
 use crate::inspect::{Blocked, Filtered, Manner, Subject, Told};
+use crate::mcp::Kind as Answerer;
+use tracing::{Instrument as _, Span};
 
 /// Members in which the protocol says something, nobody tells anything: names of what is called, kinds, addresses, bytes.
 const ASIDE: &[&str] = &[
@@ -52,6 +54,16 @@ const ASIDE: &[&str] = &[
     "/uri",
     "/url",
 ];
+
+/// What a recogniser sees in the parameters of a call, as a stage of its own. What the gateway answers by itself goes nowhere.
+pub(super) async fn of_call(rules: &Rules, parent: &Span, call: &Call) -> Told {
+    if rules.recognizer.is_none() || call.method.kind() != Answerer::Forwarded {
+        return Told::NotAsked;
+    }
+    let subject = judge::subject(call);
+    let asking = rules.told(&call.params, &subject);
+    asking.instrument(watch::stage_span(parent, "recognize")).await
+}
 
 impl Rules {
     /// Inspects a value of which nothing more is known, after a recogniser has said what it sees in it.

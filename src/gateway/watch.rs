@@ -3,12 +3,11 @@
 use super::judge::Judgement;
 use super::owed::Status;
 use super::{Call, Rules, Trace};
-use crate::inspect::Told;
-use crate::mcp::{Era, Kind as Answerer, Method};
+use crate::mcp::{Era, Method};
 use crate::route::Target;
 use crate::telemetry::{Metrics, context, semconv};
 use std::time::Duration;
-use tracing::{Instrument as _, Span, field::Empty, info_span};
+use tracing::{Span, field::Empty, info_span};
 
 /// Drops a `tracestate` with personal or secret data in it: it goes on to backends and to the collector.
 pub(super) fn clean(rules: &Rules, trace: &mut Trace) {
@@ -72,14 +71,6 @@ fn named(judgement: &Judgement) -> Option<(&'static str, &str)> {
 fn full_name(judgement: &Judgement) -> String {
     let method = judgement.call.method.as_str();
     named(judgement).map_or_else(|| method.to_owned(), |(_, shown)| format!("{method} {shown}"))
-}
-
-/// What a recogniser sees in the parameters of a call, as a stage of its own; none of the gateway's own answers asks.
-pub(super) async fn recognized(rules: &Rules, parent: &Span, call: &Call) -> Told {
-    if rules.recognizer.is_none() || call.method.kind() != Answerer::Forwarded {
-        return Told::NotAsked;
-    }
-    rules.told(&call.params, &super::judge::subject(call)).instrument(stage_span(parent, "recognize")).await
 }
 
 /// The span of one stage.
