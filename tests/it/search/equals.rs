@@ -254,6 +254,35 @@ fn counts_are_those_of_the_model() {
     assert_eq!(shown, wanted);
 }
 
+/// More records than are looked at together, in several segments, over many hours.
+#[test]
+fn many_records_are_counted_alike_with_and_without_the_index() {
+    let mut corpus = Corpus::new();
+    for n in 0..260_i64 {
+        let actor = format!("user-{}", n * n % 37);
+        let tool = TOOLS.get(usize::try_from(n % 5).unwrap()).unwrap();
+        let said = Said::new(&actor, "crm", tool, "alpha").taking(n * 7919 % 100_000);
+        if n % 9 == 0 {
+            corpus.denied(&said);
+        } else {
+            corpus.call(&said);
+        }
+        if n % 100 == 99 {
+            catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
+        }
+    }
+    corpus.close();
+    catch_up(corpus.path(), None, &mut |_, _| {}).unwrap();
+    let searcher = searcher(corpus.path());
+    for q in
+        ["", "decision:deny", "latency:>50ms", "-actor:user-1*", "seq:<300", "created:>=2026-11-18T03:00:00Z"]
+    {
+        let by_index = counted(&searcher, q, Mode::Index).unwrap();
+        assert_eq!(by_index, counted(&searcher, q, Mode::Scan).unwrap(), "{q}");
+        assert!(by_index.len() > 300 || q == "latency:>50ms", "{q}: {by_index}");
+    }
+}
+
 #[test]
 fn what_cannot_be_counted_is_told() {
     let corpus = super::small();
