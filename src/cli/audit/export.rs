@@ -1,9 +1,9 @@
 //! `sealgate audit export`
 
+use super::resume::{self, Progress};
 use super::{Done, Failure, Format, Place, say, search};
 use crate::search::export::{Export, Form};
 use crate::search::{Consistency, Error, Mode, Scope, Searcher};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write};
@@ -52,47 +52,33 @@ impl From<FormArg> for Form {
     }
 }
 
-/// How far an export has come: a file beside it, until it is whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Progress {
-    /// As it was understood.
-    query: String,
-    form: Form,
-    snapshot: u64,
-    /// The next record.
-    next: u64,
-    /// Bytes before it.
-    bytes: u64,
-}
-
 pub(super) fn run(options: &Options) -> Done {
     let folder = options.place.data_dir()?;
     let mode = if options.scan { Mode::Scan } else { Mode::Index };
     let searcher = search::searcher(&options.place, &folder, mode)?;
     let query = searcher.understand(&options.query).map_err(|why| search::told(why, &options.query))?;
-    let beside = options.out.as_deref().map(|out| {
-        let mut name = out.as_os_str().to_owned();
-        name.push(".progress");
-        PathBuf::from(name)
-    });
-    let known = match (&beside, options.resume) {
-        (Some(beside), true) => Some(read(beside)?),
+    let form = Form::from(options.format);
+    let known = match &options.out {
+        Some(out) if options.resume => Progress::read(out).map_err(anyhow::Error::new)?,
         _ => None,
     };
-    let form = Form::from(options.format);
-    let mut at = match known {
-        // `-24h` was counted from then: what was understood then is what goes on.
-        Some(known) if known.form == form => known,
-        Some(_) => return Err(Failure::Other(anyhow::anyhow!("it was begun in another format"))),
-        None => Progress {
+    let mut at = if let Some(known) = known {
+        known
+    } else {
+        let snapshot = searcher.snapshot(mode, Consistency::Eventual)?;
+        Progress {
+            asked: options.query.clone(),
             query: query.to_string(),
             form,
-            snapshot: searcher.snapshot(mode, Consistency::Eventual)?,
+            snapshot,
+            head: resume::head(&folder, snapshot)?,
             next: 0,
             bytes: 0,
-        },
+        }
     };
+    if let (Some(out), true) = (&options.out, options.resume) {
+        at.fits((&options.query, form), &folder, out).map_err(anyhow::Error::new)?;
+    }
     let query = searcher.understand(&at.query)?;
     // Recorded before anything is handed out.
     let members = json!({
@@ -100,10 +86,8 @@ pub(super) fn run(options: &Options) -> Done {
     });
     super::order::record(&options.place, "audit.export", members)?;
     let export = Export { query, mode, form, from: at.next, snapshot: at.snapshot, most: None };
-    let records = match (&options.out, &beside) {
-        (Some(out), Some(beside)) => to_file(&searcher, &export, &mut at, (out, beside))?,
-        _ => return to_stdout(&searcher, &export),
-    };
+    let Some(out) = &options.out else { return to_stdout(&searcher, &export) };
+    let records = to_file(&searcher, &export, &mut at, (out, options.resume))?;
     let told = json!({"bytes": at.bytes, "form": form, "records": records, "snapshot": at.snapshot});
     say(options.output, &told, &format!("{records} records, {} bytes\n", at.bytes))
 }
@@ -112,26 +96,29 @@ fn to_file(
     searcher: &Searcher,
     export: &Export,
     at: &mut Progress,
-    (out, beside): (&Path, &Path),
+    (out, resumed): (&Path, bool),
 ) -> Result<u64, Failure> {
     let failed = |source| Error::File { path: out.to_owned(), source };
-    let mut file = if at.next == 0 && at.bytes == 0 {
-        File::create_new(out).map_err(failed)?
-    } else {
+    let mut file = if resumed {
         OpenOptions::new().write(true).open(out).map_err(failed)?
+    } else {
+        File::create_new(out).map_err(failed)?
     };
+    if at.next == 0 {
+        at.bytes = 0;
+    }
     // What came after the last note of progress is written again.
     file.set_len(at.bytes).and_then(|()| file.seek(SeekFrom::End(0)).map(|_| ())).map_err(failed)?;
     let mut progress = super::progress("exporting");
-    note(beside, at)?;
+    at.note(out)?;
     let records = searcher.export(export, &Scope::default(), &mut |bytes, next| {
         file.write_all(bytes).and_then(|()| file.sync_data()).map_err(failed)?;
         at.bytes += bytes.len() as u64;
         at.next = next;
         progress(next, at.snapshot);
-        note(beside, at)
+        at.note(out)
     })?;
-    std::fs::remove_file(beside)?;
+    std::fs::remove_file(resume::beside(out))?;
     Ok(records.records)
 }
 
@@ -148,20 +135,4 @@ fn to_stdout(searcher: &Searcher, export: &Export) -> Done {
         Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other.map(|_| ())?),
     }
-}
-
-fn read(beside: &Path) -> Result<Progress, Failure> {
-    let text = std::fs::read_to_string(beside).map_err(|_| {
-        anyhow::anyhow!("`{}` does not exist: there is nothing to go on with", beside.display())
-    })?;
-    let wrong = |e| anyhow::anyhow!("`{}` does not tell how far the export is: {e}", beside.display());
-    Ok(serde_json::from_str(&text).map_err(wrong)?)
-}
-
-/// Replaces the note of progress as a whole.
-fn note(beside: &Path, at: &Progress) -> Result<(), Error> {
-    let failed = |source| Error::File { path: beside.to_owned(), source };
-    let text = serde_json::to_string(at).map_err(|e| failed(e.into()))?;
-    let new = beside.with_extension("progress.new");
-    std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, beside)).map_err(failed)
 }

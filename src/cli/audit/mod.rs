@@ -9,6 +9,7 @@ mod order;
 mod prove;
 mod read;
 mod report;
+mod resume;
 mod search;
 mod verify;
 mod witness;

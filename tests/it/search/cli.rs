@@ -1,7 +1,9 @@
 //! `sealgate audit search`, `index`, `export` and `bundle --query`: while the gateway runs, and when it does not.
 
+use super::corpus::Corpus;
 use super::small;
 use crate::harness::{PERMIT_ALL, Site, binary, demo_servers};
+use sealgate::audit::{Draft, Kind};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -100,7 +102,8 @@ fn an_export_that_broke_off_goes_on_and_is_the_same_as_a_whole_one() {
         let seqs: Vec<u64> = corpus.facts.iter().map(|fact| fact.seq).collect();
         std::fs::write(&broken, &bytes[..kept + 7]).unwrap();
         let progress = json!({
-            "query": "kind:call.*", "form": form, "snapshot": told["snapshot"], "next": seqs[done - 1] + 1, "bytes": kept,
+            "asked": "kind:call.*", "query": "kind:call.*", "form": form, "snapshot": told["snapshot"],
+            "head": leaf_before(path, &told["snapshot"]), "next": seqs[done - 1] + 1, "bytes": kept,
         });
         std::fs::write(format!("{broken}.progress"), progress.to_string()).unwrap();
         let arguments = ["export", "kind:call.*", "--format", form, "--out", &broken];
@@ -113,6 +116,120 @@ fn an_export_that_broke_off_goes_on_and_is_the_same_as_a_whole_one() {
     assert_eq!(streamed.as_bytes(), std::fs::read(file("whole.ndjson")).unwrap());
     let exports = kinds(path).into_iter().filter(|record| record["kind"] == "audit.export").count();
     assert!(exports >= 7, "each is recorded: {exports}");
+}
+
+/// The hash of the last record that was looked at.
+fn leaf_before(folder: &Path, snapshot: &Value) -> String {
+    let prover = sealgate::audit::tree::Prover::open(folder).unwrap();
+    sealgate::audit::hex(&prover.leaf(snapshot.as_u64().unwrap() - 1).unwrap())
+}
+
+/// Kills an export once it has noted that some of it is written, and before it is whole.
+fn killed(folder: &Path, arguments: &[&str], out: &Path) -> bool {
+    let mut child =
+        Command::new(binary()).arg("audit").args(arguments).arg("--data-dir").arg(folder).spawn().unwrap();
+    let beside = format!("{}.progress", out.display());
+    loop {
+        let noted = std::fs::read(&beside).ok().and_then(|note| serde_json::from_slice::<Value>(&note).ok());
+        let begun = noted.is_some_and(|note| note["bytes"].as_u64() > Some(100_000));
+        if begun || child.try_wait().unwrap().is_some() {
+            // SIGKILL; of one that has ended, nothing.
+            let _ = child.kill();
+            child.wait().unwrap();
+            return Path::new(&beside).exists();
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_export_that_is_killed_half_way_goes_on_while_the_log_grows() {
+    let mut corpus = Corpus::new();
+    for n in 0..300 {
+        let long = format!("{n}, \"quoted\"\nand more {}", "x".repeat(6000));
+        corpus.append(Draft::new(Kind::AuditQuery).member("by", "cli").member("reason", &long));
+    }
+    corpus.close();
+    let query = "reason:*";
+    let folder = tempfile::tempdir().unwrap();
+    for form in ["ndjson", "csv", "ocsf"] {
+        let path = corpus.path().to_owned();
+        let whole = folder.path().join(format!("whole.{form}"));
+        let begin = ["export", query, "--format", form, "--out"];
+        said(&audit(&path, &[&begin[..], &[whole.to_str().unwrap()]].concat()));
+        let whole = std::fs::read(whole).unwrap();
+        let out = folder.path().join(format!("broken.{form}"));
+        let arguments = [&begin[..], &[out.to_str().unwrap()]].concat();
+        // One that was quicker than the look at it says nothing: another is begun.
+        let tries = (0..50).find(|_| {
+            let _ = std::fs::remove_file(&out);
+            killed(&path, &arguments, &out)
+        });
+        assert!(tries.is_some(), "no export was killed half way");
+        // And the last line is torn.
+        let written = std::fs::read(&out).unwrap();
+        assert!(written.len() < whole.len() && whole.starts_with(&written), "{form}");
+        std::fs::write(&out, &whole[..written.len() + 7]).unwrap();
+        // What is not the same export is refused, and changes nothing.
+        let refused = |folder: &Path, arguments: &[&str], why: &str| {
+            let refused = audit(folder, &[arguments, &["--resume"]].concat());
+            let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert_eq!(refused.status.code(), Some(2), "{told}");
+            assert!(told.contains(why), "{told}");
+            assert_eq!(std::fs::read(&out).unwrap().len(), written.len() + 7);
+        };
+        let to = out.to_str().unwrap();
+        refused(
+            &path,
+            &["export", "kind:*", "--format", form, "--out", to],
+            "begun with the query `reason:*`",
+        );
+        let other = if form == "csv" { "ocsf" } else { "csv" };
+        let format = format!("begun with `--format {form}`");
+        refused(&path, &["export", query, "--format", other, "--out", to], &format);
+        refused(small().path(), &arguments, "from another log");
+        corpus.open();
+        corpus.append(Draft::new(Kind::AuditQuery).member("by", "cli").member("reason", "later"));
+        corpus.close();
+        let told = json_of(&audit(&path, &[&arguments[..], &["--resume", "-o", "json"]].concat()));
+        assert_eq!(told["bytes"], whole.len());
+        assert!(std::fs::read(&out).unwrap() == whole, "{form}");
+        let over = audit(&path, &[&arguments[..], &["--resume"]].concat());
+        assert!(String::from_utf8_lossy(&over.stderr).contains("nothing to go on with"));
+    }
+}
+
+#[test]
+fn an_export_that_was_changed_meanwhile_is_not_gone_on_with() {
+    let corpus = small();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.ndjson");
+    let arguments = ["export", "--out", out.to_str().unwrap(), "--resume"];
+    let refused = |why: &str| {
+        let refused = audit(corpus.path(), &arguments);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && told.contains(why), "{told}");
+    };
+    refused("nothing to go on with");
+    std::fs::write(&out, "{}\n").unwrap();
+    refused("nothing to go on with");
+    let beside = format!("{}.progress", out.display());
+    std::fs::write(&beside, "{\"form\":").unwrap();
+    refused("remove it and the export, and begin anew");
+    let mut note = json!({
+        "asked": "", "query": "", "form": "ndjson", "snapshot": 3, "head": leaf_before(corpus.path(), &json!(3)),
+        "next": 2, "bytes": 400,
+    });
+    std::fs::write(&beside, note.to_string()).unwrap();
+    refused("has 3 bytes, and had 400 of whole lines");
+    note["head"] = json!("00".repeat(32));
+    std::fs::write(&beside, note.to_string()).unwrap();
+    refused("from another log");
+    // Stopped before anything was noted.
+    std::fs::remove_file(&beside).unwrap();
+    std::fs::write(&out, "").unwrap();
+    said(&audit(corpus.path(), &arguments));
+    assert!(!std::fs::read(&out).unwrap().is_empty());
 }
 
 #[test]
