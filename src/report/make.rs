@@ -183,7 +183,7 @@ fn ask(searcher: &Searcher, asked: &Asked, q: &str) -> Result<Found, Error> {
 
 fn first(searcher: &Searcher, asked: &Asked) -> Result<Option<u64>, Error> {
     let period = searcher.period(&asked.from, &asked.to)?;
-    let snapshot = searcher.snapshot(asked.mode, crate::search::Consistency::Eventual)?;
+    let snapshot = searcher.snapshot(asked.mode, crate::search::Consistency::Wait)?;
     Ok(searcher.first(&period, asked.mode, snapshot)?)
 }
 

@@ -7,7 +7,6 @@ use crate::api::input::{Body, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
 use crate::audit::bundle::{self, What};
-use crate::audit::tree::Prover;
 use crate::audit::{Error, Kind, Reader};
 use crate::policy::{AdminAction, Level};
 use crate::search::{self, Consistency, Mode, Query, Scope, Searcher, export};
@@ -72,7 +71,7 @@ impl Form {
 pub(super) enum Selection {
     /// All records of these calls; at most 10000.
     Calls(Vec<Uuid>),
-    /// All records that a query asks for, as in search, of those that the index has.
+    /// All records that a query asks for, as in search, of those that the log has when it is asked for.
     Query(String),
     /// All records between two numbers, both included: a bundle of them shows that none is missing.
     Range {
@@ -263,11 +262,10 @@ fn resolved(api: &Api, tenant: &str, select: Selection) -> Result<What, Problem>
     }
 }
 
-/// The records under the newest checkpoint that a query finds.
+/// The records of this moment that a query finds.
 fn numbers(api: &Api, visit: &Visit, tenant: &str, query: &Query) -> Result<What, Problem> {
     let wrong = |error| problem(visit, &error);
-    let signed = Prover::open(&api.folder)?.checkpoint()?.map_or(0, |signed| signed.size);
-    let snapshot = api.searcher.snapshot(Mode::Index, Consistency::Eventual).map_err(wrong)?.min(signed);
+    let snapshot = api.searcher.snapshot(Mode::Index, Consistency::Wait).map_err(wrong)?;
     let scope = scope(api, visit, tenant);
     let seqs = api.searcher.numbers(query, (&scope, Mode::Index), snapshot).map_err(wrong)?;
     if seqs.is_empty() {
@@ -288,7 +286,9 @@ fn found(api: &Api, visit: &Visit, query: Query, asked: &Asked) -> Result<Made, 
     let wrong = |error: &search::Error| problem(visit, error);
     let Asked { q, form, scope, cursor, after } = asked;
     let (form, bound) = (*form, (q.as_str(), *form));
-    let newest = api.searcher.snapshot(Mode::Index, Consistency::Eventual).map_err(|e| wrong(&e))?;
+    // What has been recorded by now is in it: an auditor is not told less because the index is a moment behind.
+    let consistency = if cursor.is_some() { Consistency::Eventual } else { Consistency::Wait };
+    let newest = api.searcher.snapshot(Mode::Index, consistency).map_err(|e| wrong(&e))?;
     let part = match cursor {
         Some(cursor) => api.searcher.part(cursor, bound, scope).map_err(|e| wrong(&e))?,
         None => export::Part { now_us: visit.now_us, snapshot: newest, from: 0 },

@@ -88,7 +88,7 @@ fn by_query(options: &Options, folder: &Path, query: &str) -> Result<(What, Valu
     let searcher = search::searcher(&options.place, folder, Mode::Index)?;
     let asked = searcher.understand(query).map_err(|why| search::told(why, query))?;
     let signed = Prover::open(folder)?.checkpoint()?.map_or(0, |signed| signed.size);
-    let snapshot = searcher.snapshot(Mode::Index, Consistency::Eventual)?.min(signed);
+    let snapshot = searcher.snapshot(Mode::Index, Consistency::Wait)?.min(signed);
     let seqs = searcher.numbers(&asked, (&Scope::default(), Mode::Index), snapshot)?;
     if seqs.is_empty() {
         return Err(Failure::Other(anyhow::anyhow!(

@@ -65,7 +65,7 @@ pub(super) fn run(options: &Options) -> Done {
     let mut at = if let Some(known) = known {
         known
     } else {
-        let snapshot = searcher.snapshot(mode, Consistency::Eventual)?;
+        let snapshot = searcher.snapshot(mode, Consistency::Wait)?;
         Progress {
             asked: options.query.clone(),
             query: query.to_string(),
