@@ -1,6 +1,7 @@
 //! Tokens: what they stand for is kept, opened where policy says so and nowhere else, expires, and is erased.
 
 use crate::harness::{Answer, Gate, Site, Token, demo_servers};
+use crate::leaks::collector;
 use sealgate::clock::Clock;
 use sealgate::vault::{Bounds, Error, Kept, Owner, Vault};
 use serde_json::{Value, json};
@@ -60,12 +61,14 @@ fn files_with(folder: &Path, words: &[&str]) -> Vec<String> {
     found
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_opened_for_the_tool_and_argument_that_policy_names_and_nowhere_else() {
-    let site = Site::new(&demo_servers(), &settings(""), POLICIES);
+    let (collector, traces) = collector().await;
+    let otlp = format!("telemetry: {{ log: {{ level: debug }}, otlp: {{ endpoint: \"{collector}\" }} }}\n");
+    let site = Site::new(&demo_servers(), &(otlp + &settings("")), POLICIES);
     let (alice, bob) = (site.token("alice", "employee"), site.token("bob", "employee"));
     let stranger = site.token_of("elsewhere", "alice", "employee");
-    let gate = site.start();
+    let mut gate = site.start();
     let token = token_of(&gate, &alice).await;
     assert!(token.starts_with("[TOKEN_EMAIL_") && token.len() == 13 + 26 + 1, "{token}");
     assert_eq!(token, token_of(&gate, &alice).await, "equal values have equal tokens");
@@ -115,6 +118,44 @@ async fn a_token_is_opened_for_the_tool_and_argument_that_policy_names_and_nowhe
     let stderr = gate.stderr();
     let metrics = gate.page("/metrics").await.body;
     assert!(![&stderr, &metrics].iter().any(|text| text.contains(EMAIL) || text.contains(card)));
+    // The last spans leave when the process ends.
+    assert!(gate.stop());
+    let traces = std::mem::take(&mut *traces.lock().unwrap());
+    let holds = |word: &str| memchr::memmem::find(&traces, word.as_bytes()).is_some();
+    assert!(holds("tools/call ops_echo") && !holds(EMAIL) && !holds(card), "{} bytes", traces.len());
+}
+
+#[tokio::test]
+async fn a_token_that_breaks_what_a_tool_declares_goes_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| json!(folder.path().join(name).to_str()).to_string();
+    std::fs::write(folder.path().join("lines"), "").unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/parrot.py");
+    let server = format!(
+        "  parrot: {{ command: python3, args: [\"{script}\", {}, {}], startTimeoutMs: 10000 }}\n",
+        file("lines"),
+        file("received"),
+    );
+    for (operator, fits) in [("tokenise", false), ("mask", true)] {
+        let settings = format!(
+            "inspect: {{ vault: {{}}, operators: [{{ types: [email], direction: response, operator: {operator} }}] }}"
+        );
+        let site = Site::new(&server, &settings, POLICIES);
+        let alice = site.token("alice", "employee");
+        let gate = site.start();
+        let answer = gate.call(&alice, "parrot_contact", json!({})).await;
+        assert!(!answer.body.contains(EMAIL), "{}", answer.body);
+        if fits {
+            assert_eq!(
+                answer.message()["result"]["structuredContent"]["email"],
+                "[EMAIL]",
+                "{}",
+                answer.body
+            );
+        } else {
+            assert_eq!(answer.code(), Some(8002), "{}", answer.body);
+        }
+    }
 }
 
 #[tokio::test]
