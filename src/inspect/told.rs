@@ -11,7 +11,7 @@ use super::found::Evidence;
 use super::pass::{Edit, Pass, Scanned, Seen, add};
 use super::pointer::fits;
 
-/// Bytes of a text without a space beyond which it is no prose.
+/// Bytes of an ASCII text without a space beyond which it is no prose.
 const WORD: usize = 256;
 /// A finding from outside gives way to every one of the engine.
 const SCORE: u32 = 1;
@@ -166,10 +166,10 @@ fn has_letter(text: &str) -> bool {
     text.chars().any(char::is_alphabetic)
 }
 
-/// Whether there can be prose in it.
+/// Whether there can be prose in it. Chinese, Japanese and others write it without spaces.
 fn is_prose(text: &str) -> bool {
     text.chars().filter(|letter| letter.is_alphabetic()).nth(1).is_some()
-        && (text.len() <= WORD || text.contains(char::is_whitespace))
+        && (text.len() <= WORD || !text.is_ascii() || text.contains(char::is_whitespace))
 }
 
 impl Pass<'_, '_> {
@@ -266,6 +266,15 @@ mod tests {
         // "Ana [EMAIL][PHONE] Li": a mask may be shorter or longer than what it stands for.
         let (text, edits) = ("Ana x@y.zz+1 Li", [edit(4, 10, "[EMAIL]"), edit(10, 12, "[PHONE]")]);
         assert_eq!(covered(text, &edits, vec![entity(0, 21)]).unwrap(), ["Ana ", " Li"]);
+    }
+
+    #[test]
+    fn only_what_is_ascii_needs_spaces_to_be_prose() {
+        let name = "王小明";
+        assert!(is_prose(&name.repeat(WORD)) && is_prose(name) && is_prose("Ana"));
+        assert!(is_prose(&format!("{} Ana", "A".repeat(WORD))));
+        assert!(!is_prose(&"A".repeat(WORD + 1)) && is_prose(&"A".repeat(WORD)));
+        assert!(!is_prose("1 + 2") && !is_prose("７ °C"), "at least two letters");
     }
 
     #[test]
