@@ -218,44 +218,35 @@ impl Recognizer {
             return Ok(Told::Failed("was not asked"));
         };
         if texts.texts().len() == 0 {
-            return Ok(inspector.told(texts, subject.direction, &[]).unwrap_or_default());
+            return inspector.told(texts, subject.direction, &[]).ok_or(Failure::Garbage);
         }
         let began = Instant::now();
-        let answered = self
-            .answers(&texts)
-            .await
-            .and_then(|answers| inspector.told(texts, subject.direction, &answers).ok_or(Failure::Garbage));
-        let label = answered.as_ref().err().map_or("ok", |failure| failure.label());
+        let told = self.attempt(inspector, texts, subject.direction).await;
+        let label = told.as_ref().err().map_or("ok", |failure| failure.label());
         self.inner.metrics.recognizer_asked(label, began.elapsed().as_secs_f64());
-        answered
+        told
     }
 
-    async fn answers(&self, texts: &Texts) -> Result<Vec<Vec<Entity>>, Failure> {
-        let Inner { settings, breaker, slots, .. } = &*self.inner;
+    /// Asks once, if it is not left alone. Whatever keeps an answer from being used counts as a failure of the service.
+    async fn attempt(
+        &self,
+        inspector: &Inspector,
+        texts: Texts,
+        direction: Direction,
+    ) -> Result<Told, Failure> {
+        let Inner { settings, breaker, .. } = &*self.inner;
         let most = usize::try_from(settings.max_bytes).unwrap_or(usize::MAX);
         if texts.texts().map(str::len).sum::<usize>() > most {
             return Err(Failure::TooMuch);
         }
         let attempt = breaker.attempt().ok_or(Failure::Resting)?;
         let asking = async {
-            let _slot = slots.acquire().await.map_err(|_| Failure::Unreachable)?;
-            let mut answers = Vec::new();
-            let mut batch: Vec<&str> = Vec::new();
-            let mut bytes = 0;
-            for text in texts.texts() {
-                if !batch.is_empty() && (bytes + text.len() > REQUEST || batch.len() >= TEXTS) {
-                    answers.extend(self.request(&std::mem::take(&mut batch)).await?);
-                    bytes = 0;
-                }
-                bytes += text.len();
-                batch.push(text);
-            }
-            answers.extend(self.request(&batch).await?);
-            Ok(answers)
+            let answers = self.answers(&texts).await?;
+            inspector.told(texts, direction, &answers).ok_or(Failure::Garbage)
         };
         let time = Duration::from_millis(settings.timeout_ms.into());
-        let answered = tokio::time::timeout(time, asking).await.unwrap_or(Err(Failure::Late));
-        match answered {
+        let told = tokio::time::timeout(time, asking).await.unwrap_or(Err(Failure::Late));
+        match &told {
             Ok(_) => attempt.succeeded(),
             Err(failure) => {
                 if attempt.failed() {
@@ -263,7 +254,24 @@ impl Recognizer {
                 }
             }
         }
-        answered
+        told
+    }
+
+    async fn answers(&self, texts: &Texts) -> Result<Vec<Vec<Entity>>, Failure> {
+        let _slot = self.inner.slots.acquire().await.map_err(|_| Failure::Unreachable)?;
+        let mut answers = Vec::new();
+        let mut batch: Vec<&str> = Vec::new();
+        let mut bytes = 0;
+        for text in texts.texts() {
+            if !batch.is_empty() && (bytes + text.len() > REQUEST || batch.len() >= TEXTS) {
+                answers.extend(self.request(&std::mem::take(&mut batch)).await?);
+                bytes = 0;
+            }
+            bytes += text.len();
+            batch.push(text);
+        }
+        answers.extend(self.request(&batch).await?);
+        Ok(answers)
     }
 
     async fn request(&self, texts: &[&str]) -> Result<Vec<Vec<Entity>>, Failure> {

@@ -235,6 +235,24 @@ async fn after_failures_in_a_row_it_is_left_alone_and_tried_again() {
 }
 
 #[tokio::test]
+async fn answers_that_do_not_fit_the_texts_are_failures_in_a_row_too() {
+    let moody = Moody::new();
+    let settings = moody.settings("breaker: { failures: 4, restMs: 3600000 }");
+    let site = Site::new(&demo_servers(), &settings, PERMIT_ALL);
+    let alice = site.token("alice", "employee");
+    let gate = site.start();
+    let before = moody.asked().len();
+    for mode in ["status", "beyond", "backwards", "status"] {
+        moody.mode(mode);
+        assert_eq!(echo(&gate, &alice, "dear John Smith").await.code(), Some(8005), "{mode}");
+    }
+    assert_eq!(moody.asked().len(), before + 4);
+    moody.mode("ok");
+    assert_eq!(echo(&gate, &alice, "dear John Smith").await.code(), Some(8005));
+    assert_eq!(moody.asked().len(), before + 4, "it is left alone");
+}
+
+#[tokio::test]
 async fn what_passes_unseen_by_a_named_setting_is_recorded_so() {
     let moody = Moody::new();
     let site = Site::new(&demo_servers(), &moody.settings("onFailure: pass"), PERMIT_ALL);
