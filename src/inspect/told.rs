@@ -66,7 +66,7 @@ pub struct Said {
     aside: Vec<Vec<String>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Span {
     bytes: Range<usize>,
     rule: usize,
@@ -113,7 +113,6 @@ impl Texts {
                 let bytes = bytes_of(&masked.text, entity)?;
                 let Some(rule) = rule(&entity.kind) else { continue };
                 let pieces = masked.pieces(bytes).into_iter();
-                let pieces = pieces.filter(|piece| text.get(piece.clone()).is_some_and(has_letter));
                 spans.extend(pieces.map(|bytes| Span { bytes, rule, score: entity.score }));
             }
             by_text.insert(text, spans);
@@ -162,6 +161,27 @@ fn bytes_of(text: &str, entity: &Entity) -> Option<Range<usize>> {
     Some(start..end)
 }
 
+/// The spans in order, overlapping ones as one over all of them, of the strongest one's rule: if they gave way to each
+/// other instead, what only the weaker one covers would come out. A rule that lets its findings stay is weaker than any other.
+fn joined(spans: &[Span], edits: impl Fn(usize) -> bool) -> Vec<Span> {
+    let rank = |one: &Span| (edits(one.rule), one.score, one.bytes.len());
+    let mut spans = spans.to_vec();
+    spans.sort_by_key(|span| span.bytes.start);
+    let mut joined: Vec<(Span, Range<usize>)> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some((strongest, all)) if span.bytes.start < all.end => {
+                all.end = all.end.max(span.bytes.end);
+                if rank(&span) > rank(strongest) {
+                    *strongest = span;
+                }
+            }
+            _ => joined.push((span.clone(), span.bytes)),
+        }
+    }
+    joined.into_iter().map(|(strongest, bytes)| Span { bytes, ..strongest }).collect()
+}
+
 fn has_letter(text: &str) -> bool {
     text.chars().any(char::is_alphabetic)
 }
@@ -198,8 +218,12 @@ impl Pass<'_, '_> {
             Outside::Told(said) => {
                 // What nobody was asked about does not pass.
                 let missing = Blocked::Unrecognized { why: "was not asked about a text" };
-                for span in said.by_text.get(text).ok_or(missing)? {
+                let edits = |rule| self.operators.edits(rule);
+                for span in joined(said.by_text.get(text).ok_or(missing)?, edits) {
                     let value = text.get(span.bytes.clone()).unwrap_or_default();
+                    if !has_letter(value) {
+                        continue;
+                    }
                     let Some(rule) = self.engine.rule(span.rule) else { continue };
                     let mut one = span.seen(rule.canonical.of(value), !self.operators.edits(span.rule));
                     one.with = self.operators.replace(self.engine, &one, value)?;
@@ -245,8 +269,8 @@ mod tests {
         let mut texts = Texts::new(&[]);
         texts.by_text.insert(text.to_owned(), Masked::of(text, edits));
         let said = texts.answered(&[entities], |_| Some(0))?;
-        let spans = said.by_text.get(text)?.iter();
-        Some(spans.map(|span| text.get(span.bytes.clone()).unwrap().to_owned()).collect())
+        let spans = joined(said.by_text.get(text)?, |_| true).into_iter();
+        Some(spans.map(|span| text.get(span.bytes).unwrap().to_owned()).collect())
     }
 
     #[test]
@@ -275,6 +299,31 @@ mod tests {
         assert!(is_prose(&format!("{} Ana", "A".repeat(WORD))));
         assert!(!is_prose(&"A".repeat(WORD + 1)) && is_prose(&"A".repeat(WORD)));
         assert!(!is_prose("1 + 2") && !is_prose("７ °C"), "at least two letters");
+    }
+
+    #[test]
+    fn what_overlaps_is_one_of_the_strongest_ones_type() {
+        let spans = |of: &[(Range<usize>, usize, u32)]| {
+            let span = |(bytes, rule, score): &(Range<usize>, usize, u32)| Span {
+                bytes: bytes.clone(),
+                rule: *rule,
+                score: *score,
+            };
+            of.iter().map(span).collect::<Vec<_>>()
+        };
+        let shown = |of: &[(Range<usize>, usize, u32)], stays: usize| {
+            let joined = joined(&spans(of), |rule| rule != stays).into_iter();
+            joined.map(|one| (one.bytes, one.rule)).collect::<Vec<_>>()
+        };
+        let nobody = usize::MAX;
+        // "John Smith of Chicago": what only the weaker one covers is covered still.
+        assert_eq!(shown(&[(0..13, 0, 85), (5..21, 1, 60)], nobody), [(0..21, 0)]);
+        assert_eq!(shown(&[(5..21, 1, 60), (0..13, 0, 85)], nobody), [(0..21, 0)]);
+        assert_eq!(shown(&[(0..13, 0, 60), (5..21, 1, 60)], nobody), [(0..21, 1)], "the longer of equals");
+        assert_eq!(shown(&[(0..9, 0, 50), (2..4, 1, 40), (8..12, 2, 90)], nobody), [(0..12, 2)], "a chain");
+        assert_eq!(shown(&[(0..4, 0, 85), (4..8, 1, 85)], nobody), [(0..4, 0), (4..8, 1)], "side by side");
+        // What may stay does not keep the other from going.
+        assert_eq!(shown(&[(0..21, 0, 85), (14..21, 1, 60)], 0), [(0..21, 1)]);
     }
 
     #[test]
