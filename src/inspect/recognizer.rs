@@ -10,7 +10,7 @@ use crate::secret::Secret;
 
 /// A service outside of the gateway that finds names and addresses in prose, over HTTP in the format of Presidio's
 /// analyzer (`POST /analyze` with a list of texts). What the detectors find is masked before it is asked. The gateway
-/// does not start if it finds nothing in `selfTest`.
+/// does not start, and takes up no change of the section `inspect`, if it finds nothing in `selfTest`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 #[schemars(rename = "InspectRecognizer")]
@@ -40,7 +40,8 @@ pub struct Recognizer {
     pub on_failure: OnFailure,
     /// When it is not asked any more for a while.
     pub breaker: Breaker,
-    /// A text in which it must find one of the entities, at each start and reload.
+    /// A text in which it must find one of the entities: tried at each start, by `sealgate check`, and by a reload that
+    /// changes the section `inspect`.
     pub self_test: String,
 }
 
