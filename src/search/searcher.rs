@@ -282,6 +282,15 @@ impl Searcher {
         Ok(numbers)
     }
 
+    /// Records that are archived (`docs/archive.md`): no answer knows whether they are what is asked for.
+    ///
+    /// # Errors
+    /// Log or index cannot be read, or the index is not there.
+    pub fn archived(&self, mode: Mode) -> Result<u64, Error> {
+        let view = self.look(mode)?;
+        self.with_source(|source| view.map_or_else(|| source.archived(), |view| view.archived()))
+    }
+
     /// The state of the index.
     ///
     /// # Errors

@@ -57,6 +57,11 @@ impl Source {
         Ok(self.reader.head()?)
     }
 
+    /// How many records are archived.
+    pub(super) fn archived(&self) -> Result<u64, Error> {
+        Ok(self.reader.absent()?)
+    }
+
     /// At most `count` records from `from` on, each with the hash that the log holds, each linked to its neighbours.
     pub(super) fn read(&mut self, from: u64, count: u64, texts: Texts) -> Result<Vec<Found>, Error> {
         let whole = self.reader.whole(from, count)?;

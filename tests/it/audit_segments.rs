@@ -468,12 +468,12 @@ async fn nothing_goes_before_its_time() {
 
 #[tokio::test]
 async fn people_archive_prune_search_and_restore_by_command() {
-    let site = Site::new(&demo_servers(), "", PERMIT_ALL);
+    let site = Site::new(&demo_servers(), "", &crate::audit_api::policies());
     let data = site.data();
     old_log(&data, 200).await;
-    for (name, role) in [("anna", "auditor"), ("carl", "employee")] {
-        site.write(name, &site.token(name, role).value);
-    }
+    let (anna, carl) = (site.token("anna", "auditor"), site.token("carl", "employee"));
+    site.write("anna", &anna.value);
+    site.write("carl", &carl.value);
     let run = |arguments: &[&str]| -> (Option<i32>, Value) {
         let fixed =
             ["audit"].iter().chain(arguments).chain(&["--config", "sealgate.yaml", "-o", "json"]).copied();
@@ -507,6 +507,25 @@ async fn people_archive_prune_search_and_restore_by_command() {
     for mode in [&["search", &*by_call][..], &["search", "--scan", &by_call]] {
         assert_eq!(run(mode).1["archived"], list["absent"], "{mode:?}");
     }
+    let newest_export = || {
+        let newest = Reader::open(&data).unwrap().tail(20).unwrap().into_iter().rev();
+        let mut newest = newest.map(|entry| serde_json::from_slice::<Value>(&entry.record).unwrap());
+        newest.find(|record| record["kind"] == "audit.export").unwrap()
+    };
+    for verb in
+        [&["export", "kind:call.intent", "--out", "out"][..], &["export", "", "--scan", "--out", "all"]]
+    {
+        assert_eq!(run(verb).1["archived"], list["absent"], "{verb:?}");
+        assert_eq!(newest_export()["archived"], list["absent"], "{verb:?}");
+    }
+    let out = site.sealgate(&["audit", "export", "--config", "sealgate.yaml"]);
+    let told = format!("{} records are archived and were not looked at", list["absent"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains(&told), "{out:?}");
+    let (_, bundle) = run(&["bundle", "--query", "kind:call.intent", "--out", "bundle"]);
+    assert_eq!(bundle["archived"], list["absent"], "{bundle}");
+    let asked = std::fs::read(site.path().join("bundle/query.json")).unwrap();
+    let asked: Value = serde_json::from_slice(&asked).unwrap();
+    assert_eq!(asked["as_understood"]["archived"], list["absent"], "{asked}");
     assert_eq!(run(&["restore", "--segments", "elsewhere", "--call", &call]).0, Some(2));
     let (code, back) = run(&["restore", "--segments", "segments", "--call", &call]);
     assert_eq!((code, back["segments"].as_array().map(Vec::len)), (Some(0), Some(1)), "{back}");
@@ -521,7 +540,24 @@ async fn people_archive_prune_search_and_restore_by_command() {
     }
     // A gateway that runs is left alone; and it starts on a pruned log, and seals what came since.
     assert_eq!(by("anna").0, Some(0));
+    let (_, list) = run(&["segments"]);
+    let newest = Reader::open(&data).unwrap().head().unwrap();
     let gate = site.start();
+    assert!(gate.call(&carl, "ops_echo", json!({"text": "hi"})).await.code().is_none());
+    for (form, select, archived) in [
+        ("csv", json!({"query": "actor:carl"}), &list["absent"]),
+        ("ndjson", json!({"query": "actor:carl"}), &list["absent"]),
+        ("bundle", json!({"query": "actor:carl"}), &list["absent"]),
+        ("ndjson", json!({"seqs": [newest]}), &json!(0)),
+    ] {
+        let body = json!({"form": form, "select": select}).to_string();
+        let request = gate.http.post(format!("{}/exports", gate.auditors)).bearer_auth(&anna.value);
+        let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        assert_eq!(status, 200, "{form}: {}", answer.text().await.unwrap());
+        assert_eq!(headers["sealgate-archived"].to_str().unwrap(), archived.to_string(), "{form}");
+        assert_eq!(&newest_export()["export"]["archived"], archived, "{form}");
+    }
     let config = gate.site.path().join("sealgate.yaml");
     let out = Command::new(binary())
         .args([

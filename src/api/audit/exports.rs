@@ -1,5 +1,6 @@
 //! What is handed to others: evidence that anybody checks offline, or the records themselves.
 
+use super::made::{Made, failed, place, sent};
 use super::records::{Scope as Owned, owned};
 use super::search::{allowed, problem, scope};
 use crate::api::Api;
@@ -12,30 +13,20 @@ use crate::policy::{AdminAction, Level};
 use crate::search::{self, Consistency, Mode, Query, Scope, Searcher, export};
 use axum::Extension;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures_util::stream::try_unfold;
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncReadExt as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Where exports are made in the data folder; nothing stays there.
-pub(in crate::api) const FOLDER: &str = "exports";
 /// Calls or records that are named at once.
 const NAMED: usize = 10_000;
 /// Records that are read at once.
 const CHUNK: u64 = 1000;
-/// Bytes that are sent at once.
-const PIECE: usize = 64 << 10;
 /// How long a checkpoint over the newest record is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -71,7 +62,8 @@ impl Form {
 pub(super) enum Selection {
     /// All records of these calls; at most 10000.
     Calls(Vec<Uuid>),
-    /// All records that a query asks for, as in search, of those that the log has when it is asked for.
+    /// All records that a query asks for, as in search, of those that the log has when the first part is asked for. Nobody
+    /// looks at archived ones: `sealgate-archived` says how many there are.
     Query(String),
     /// All records between two numbers, both included: a bundle of them shows that none is missing.
     Range {
@@ -104,6 +96,13 @@ pub(super) struct Wanted {
     after: Option<u64>,
 }
 
+/// Records that are meant.
+struct Meant {
+    what: What,
+    /// Records that are archived, so that nobody knows whether a query asks for them.
+    archived: u64,
+}
+
 /// Whose query it is, in which form, and where it goes on.
 struct Asked {
     q: String,
@@ -113,16 +112,6 @@ struct Asked {
     after: Option<u64>,
 }
 
-/// A file that was made and is nowhere to be found any more: it ends with whoever reads it.
-struct Made {
-    file: File,
-    length: u64,
-    note: Value,
-    rows: usize,
-    /// Cursors of this part and of the next, if it is one.
-    cursors: Option<(String, Option<String>)>,
-}
-
 /// Exports records
 ///
 /// Cedar action `ExportAudit`. The export is recorded as `audit.export` before its first byte leaves. A range in which
@@ -130,7 +119,9 @@ struct Made {
 /// parts of at most `auditApi.exportSize` records; each is a request of its own, with the cursor of the one before.
 #[utoipa::path(post, path = "/audit/v1/exports", tag = "exports", request_body = Wanted, responses(
     (status = 200, content((Vec<u8> = "application/x-tar"), (String = "application/x-ndjson"), (String = "text/csv")),
-        headers(("sealgate-cursor" = String, description = "The cursor of this part, to ask for the rest of it anew"),
+        headers(
+            ("sealgate-archived" = u64, description = "Records that are archived: a query did not look at them. 0 where records are named: of those an archived one is refused"),
+            ("sealgate-cursor" = String, description = "The cursor of this part, to ask for the rest of it anew"),
             ("sealgate-next" = String, description = "The cursor of the next part; absent on the last"))),
     (status = "default", body = Details, content_type = "application/problem+json")))]
 pub(super) async fn export(
@@ -182,22 +173,24 @@ pub(super) async fn export(
     if matches!(form, Form::Csv | Form::Ocsf) {
         return Err(Problem::Malformed("`csv` and `ocsf` take a `query`: `seq:17` or `call:ID`".into()));
     }
+    let (seen, named, asking) = (visit.clone(), select.clone(), asks.clone());
+    let meant = api.reading(move |api| match asking {
+        Some(asks) => numbers(api, &seen, &tenant, &asks),
+        None => resolved(api, &tenant, named).map(|what| Meant { what, archived: 0 }),
+    });
+    let meant = meant.await?;
     let query = match (&select, &asks) {
-        (Selection::Query(q), Some(asks)) => json!({"interpreted": asks.to_string(), "query": q}),
+        (Selection::Query(q), Some(asks)) => {
+            json!({"archived": meant.archived, "interpreted": asks.to_string(), "query": q})
+        }
         (select, _) => serde_json::to_value(select).map_err(|_| Problem::Internal)?,
     };
-    let seen = visit.clone();
-    let what = api.reading(move |api| match asks {
-        Some(asks) => numbers(api, &seen, &tenant, &asks),
-        None => resolved(api, &tenant, select),
-    });
-    let what = what.await?;
     if form == Form::Bundle {
-        signed(&api, last(&what)).await?;
+        signed(&api, last(&meant.what)).await?;
     }
     let made = api.reading(move |api| match form {
-        Form::Bundle => bundled(api, &what, (&query, now), id),
-        Form::Ndjson | Form::Csv | Form::Ocsf => lines(api, &what, id),
+        Form::Bundle => bundled(api, &meant, (&query, now), id),
+        Form::Ndjson | Form::Csv | Form::Ocsf => lines(api, &meant, id),
     });
     let made = made.await?;
     visit.rows(made.rows);
@@ -263,7 +256,7 @@ fn resolved(api: &Api, tenant: &str, select: Selection) -> Result<What, Problem>
 }
 
 /// The records of this moment that a query finds.
-fn numbers(api: &Api, visit: &Visit, tenant: &str, query: &Query) -> Result<What, Problem> {
+fn numbers(api: &Api, visit: &Visit, tenant: &str, query: &Query) -> Result<Meant, Problem> {
     let wrong = |error| problem(visit, &error);
     let snapshot = api.searcher.snapshot(Mode::Index, Consistency::Wait).map_err(wrong)?;
     let scope = scope(api, visit, tenant);
@@ -274,7 +267,8 @@ fn numbers(api: &Api, visit: &Visit, tenant: &str, query: &Query) -> Result<What
     if seqs.len() as u64 > api.limits.export {
         return Err(too_many(api));
     }
-    Ok(What::Selected(seqs))
+    let archived = api.searcher.archived(Mode::Index).map_err(wrong)?;
+    Ok(Meant { what: What::Selected(seqs), archived })
 }
 
 fn too_many(api: &Api) -> Problem {
@@ -315,14 +309,16 @@ fn found(api: &Api, visit: &Visit, query: Query, asked: &Asked) -> Result<Made, 
     out.flush().map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let sealed = |from| api.searcher.part_cursor(export::Part { from, ..part }, bound, scope);
+    let archived = api.searcher.archived(mode).map_err(|e| wrong(&e))?;
     let note = json!({
-        "form": form.as_str(), "from": from, "next": made.next, "records": made.records, "selection": "query",
-        "snapshot": snapshot,
+        "archived": archived, "form": form.as_str(), "from": from, "next": made.next, "records": made.records,
+        "selection": "query", "snapshot": snapshot,
     });
     Ok(Made {
         file,
         length,
         note,
+        archived,
         rows: usize::try_from(made.records).unwrap_or(usize::MAX),
         cursors: Some((sealed(part.from), made.next.map(sealed))),
     })
@@ -351,20 +347,9 @@ async fn signed(api: &Api, seq: u64) -> Result<(), Problem> {
     }
 }
 
-fn failed(error: std::io::Error) -> Problem {
-    tracing::error!("an export cannot be made: {error}");
-    Problem::Unavailable
-}
-
-fn place(api: &Api, name: &str) -> Result<PathBuf, Problem> {
-    let folder = api.folder.join(FOLDER);
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-    Ok(folder.join(name))
-}
-
-fn bundled(api: &Api, what: &What, (query, now): (&Value, i64), id: Uuid) -> Result<Made, Problem> {
+fn bundled(api: &Api, meant: &Meant, (query, now): (&Value, i64), id: Uuid) -> Result<Made, Problem> {
     let path = place(api, &format!("sealgate-{id}.tar"))?;
-    let made = bundle::write(&api.folder, what, (query, now), &path, &mut |_, _| {});
+    let made = bundle::write(&api.folder, &meant.what, (query, now), &path, &mut |_, _| {});
     let made = made.map_err(|error| match error {
         Error::File { source, .. } => failed(source),
         other => other.into(),
@@ -373,14 +358,14 @@ fn bundled(api: &Api, what: &What, (query, now): (&Value, i64), id: Uuid) -> Res
     fs::remove_file(&path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let note = json!({
-        "checkpoint": made.checkpoint_size, "form": "bundle", "from": made.from, "manifest": made.manifest,
-        "records": made.records, "selection": made.kind, "to": made.to,
+        "archived": meant.archived, "checkpoint": made.checkpoint_size, "form": "bundle", "from": made.from,
+        "manifest": made.manifest, "records": made.records, "selection": made.kind, "to": made.to,
     });
     let rows = usize::try_from(made.records).unwrap_or(usize::MAX);
-    Ok(Made { file, length, note, rows, cursors: None })
+    Ok(Made { file, length, note, rows, archived: meant.archived, cursors: None })
 }
 
-fn lines(api: &Api, what: &What, id: Uuid) -> Result<Made, Problem> {
+fn lines(api: &Api, Meant { what, archived }: &Meant, id: Uuid) -> Result<Made, Problem> {
     let path = place(api, &format!("{id}.ndjson"))?;
     let writing = fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
     let file = File::open(&path).map_err(failed)?;
@@ -416,35 +401,8 @@ fn lines(api: &Api, what: &What, id: Uuid) -> Result<Made, Problem> {
     out.flush().map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let selection = if matches!(what, What::Range(..)) { "range" } else { "selected" };
-    let note = json!({"form": "ndjson", "from": from, "records": rows, "selection": selection, "to": to});
-    Ok(Made { file, length, note, rows, cursors: None })
-}
-
-fn sent(made: Made, form: Form, id: Uuid) -> Response {
-    let (kind, end) = match form {
-        Form::Bundle => ("application/x-tar", "tar"),
-        Form::Ndjson => ("application/x-ndjson", "ndjson"),
-        Form::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
-        Form::Ocsf => ("application/x-ndjson", "ocsf.ndjson"),
-    };
-    let pieces = try_unfold(tokio::fs::File::from_std(made.file), |mut file| async move {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
+    let note = json!({
+        "archived": archived, "form": "ndjson", "from": from, "records": rows, "selection": selection, "to": to,
     });
-    let mut response = axum::body::Body::from_stream(pieces).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CONTENT_LENGTH, made.length.into());
-    let (this, next) = made.cursors.map_or((None, None), |(this, next)| (Some(this), next));
-    for (name, cursor) in [("sealgate-cursor", this), ("sealgate-next", next)] {
-        if let Some(value) = cursor.and_then(|cursor| HeaderValue::try_from(cursor).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"sealgate-{id}.{end}\"")) {
-        headers.insert(CONTENT_DISPOSITION, name);
-    }
-    response
+    Ok(Made { file, length, note, rows, archived: *archived, cursors: None })
 }

@@ -4,6 +4,7 @@ mod erasures;
 mod exports;
 mod hash;
 mod holds;
+mod made;
 mod pending;
 mod proofs;
 mod records;
@@ -16,7 +17,7 @@ pub(super) use pending::Pending;
 
 /// Takes away what a crash left of an export.
 pub(super) fn tidy(folder: &std::path::Path) {
-    let _ = std::fs::remove_dir_all(folder.join(exports::FOLDER));
+    let _ = std::fs::remove_dir_all(folder.join(made::FOLDER));
 }
 
 use super::Api;

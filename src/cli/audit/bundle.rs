@@ -1,7 +1,7 @@
 //! `sealgate audit bundle`
 
-use super::{Done, Failure, Format, Place, say, search};
-use crate::audit::bundle::{What, write};
+use super::{Done, Failure, Format, Place, say, search, tell_archived};
+use crate::audit::bundle::{Made, What, write};
 use crate::audit::{Reader, tree::Prover};
 use crate::clock::Clock;
 use crate::search::{Consistency, Mode, Scope};
@@ -38,9 +38,9 @@ pub(in crate::cli) struct Options {
 
 pub(super) fn run(options: &Options) -> Done {
     let folder = options.place.data_dir()?;
-    let (what, query) = if let Some(range) = &options.range {
+    let (what, query, archived) = if let Some(range) = &options.range {
         let (from, to) = bounds(range, &Prover::open(&folder)?)?;
-        (What::Range(from, to), json!({"range": {"from": from, "to": to}}))
+        (What::Range(from, to), json!({"range": {"from": from, "to": to}}), 0)
     } else if let Some(query) = &options.query {
         by_query(options, &folder, query)?
     } else {
@@ -53,7 +53,7 @@ pub(super) fn run(options: &Options) -> Done {
             let why = "give `--range FIRST..LAST`, `--query QUERY`, `--seq N` or `--call UUID` of records that exist";
             return Err(Failure::Other(anyhow::anyhow!(why)));
         }
-        (What::Selected(seqs), json!({"calls": options.calls, "seqs": options.seqs}))
+        (What::Selected(seqs), json!({"calls": options.calls, "seqs": options.seqs}), 0)
     };
     let shows = options.output == Format::Text && std::io::stderr().is_terminal();
     let mut progress = |done: u64, all: u64| {
@@ -66,8 +66,8 @@ pub(super) fn run(options: &Options) -> Done {
         let _ = writeln!(std::io::stderr());
     }
     let members = json!({
-        "by": "cli", "checkpoint": made.checkpoint_size, "form": "bundle", "from": made.from, "manifest": made.manifest,
-        "records": made.records, "selection": made.kind, "to": made.to,
+        "archived": archived, "by": "cli", "checkpoint": made.checkpoint_size, "form": "bundle", "from": made.from,
+        "manifest": made.manifest, "records": made.records, "selection": made.kind, "to": made.to,
     });
     if let Err(why) = super::order::record(&options.place, "audit.export", members) {
         // What is not recorded is not handed out.
@@ -80,11 +80,22 @@ pub(super) fn run(options: &Options) -> Done {
         return Err(why);
     }
     let text = format!("{} records, {} to {}: {}\n", made.records, made.from, made.to, made.path.display());
-    say(options.output, &made, &text)
+    tell_archived(archived);
+    say(options.output, &Told { made: &made, archived }, &text)
 }
 
-/// The records under the newest checkpoint that a query finds, and the query as it was understood.
-fn by_query(options: &Options, folder: &Path, query: &str) -> Result<(What, Value), Failure> {
+/// What is said of a bundle.
+#[derive(serde::Serialize)]
+struct Told<'m> {
+    #[serde(flatten)]
+    made: &'m Made,
+    /// Records that are archived, so that a query did not look at them.
+    archived: u64,
+}
+
+/// The records under the newest checkpoint that a query finds, the query as it was understood, and how many records are
+/// archived, so that nobody looked at them.
+fn by_query(options: &Options, folder: &Path, query: &str) -> Result<(What, Value, u64), Failure> {
     let searcher = search::searcher(&options.place, folder, Mode::Index)?;
     let asked = searcher.understand(query).map_err(|why| search::told(why, query))?;
     let signed = Prover::open(folder)?.checkpoint()?.map_or(0, |signed| signed.size);
@@ -95,8 +106,11 @@ fn by_query(options: &Options, folder: &Path, query: &str) -> Result<(What, Valu
             "no record under a checkpoint is what the query asks for"
         )));
     }
-    let understood = json!({"interpreted": asked.to_string(), "query": query, "snapshot": snapshot});
-    Ok((What::Selected(seqs), understood))
+    let archived = searcher.archived(Mode::Index)?;
+    let understood = json!({
+        "archived": archived, "interpreted": asked.to_string(), "query": query, "snapshot": snapshot,
+    });
+    Ok((What::Selected(seqs), understood, archived))
 }
 
 fn bounds(range: &str, prover: &Prover) -> Result<(u64, u64), Failure> {

@@ -1,7 +1,7 @@
 //! `sealgate audit export`
 
 use super::resume::{self, Progress};
-use super::{Done, Failure, Format, Place, say, search};
+use super::{Done, Failure, Format, Place, say, search, tell_archived};
 use crate::search::export::{Export, Form};
 use crate::search::{Consistency, Error, Mode, Scope, Searcher};
 use serde_json::json;
@@ -80,15 +80,20 @@ pub(super) fn run(options: &Options) -> Done {
         at.fits((&options.query, form), &folder, out).map_err(anyhow::Error::new)?;
     }
     let query = searcher.understand(&at.query)?;
+    let archived = searcher.archived(mode)?;
     // Recorded before anything is handed out.
     let members = json!({
-        "by": "cli", "form": form.as_str(), "from": at.next, "query": query.without_words(), "to": at.snapshot,
+        "archived": archived, "by": "cli", "form": form.as_str(), "from": at.next, "query": query.without_words(),
+        "to": at.snapshot,
     });
     super::order::record(&options.place, "audit.export", members)?;
     let export = Export { query, mode, form, from: at.next, snapshot: at.snapshot, most: None };
+    tell_archived(archived);
     let Some(out) = &options.out else { return to_stdout(&searcher, &export) };
     let records = to_file(&searcher, &export, &mut at, (out, options.resume))?;
-    let told = json!({"bytes": at.bytes, "form": form, "records": records, "snapshot": at.snapshot});
+    let told = json!({
+        "archived": archived, "bytes": at.bytes, "form": form, "records": records, "snapshot": at.snapshot,
+    });
     say(options.output, &told, &format!("{records} records, {} bytes\n", at.bytes))
 }
 

@@ -104,6 +104,14 @@ fn say(format: Format, value: &impl serde::Serialize, text: &str) -> Done {
     }
 }
 
+/// Says on standard error how many records nobody could look at.
+fn tell_archived(archived: u64) {
+    if archived > 0 {
+        let why = "are archived and were not looked at: `sealgate audit segments`, `restore`";
+        let _ = writeln!(std::io::stderr(), "{archived} records {why}");
+    }
+}
+
 /// A bar on standard error while a person looks on, from how many of how many are done.
 fn progress(doing: &'static str) -> impl FnMut(u64, u64) {
     let shows = std::io::stderr().is_terminal();

@@ -177,6 +177,11 @@ impl View {
         Ok(end)
     }
 
+    /// How many records are archived: each that has bytes is one document.
+    pub(super) fn archived(&self) -> Result<u64, Error> {
+        Ok(self.end()?.saturating_sub(self.searcher.num_docs()))
+    }
+
     /// How many segments it has.
     pub(super) fn segments(&self) -> usize {
         self.searcher.segment_readers().len()
@@ -189,8 +194,7 @@ impl View {
         }
         let query = compile::compile(&self.columns, wanted.node);
         let mut gathered = self.searcher.search(&*query, &Gather::new(wanted))?;
-        // Each record that has bytes is one document.
-        gathered.archived = self.end()?.saturating_sub(self.searcher.num_docs());
+        gathered.archived = self.archived()?;
         if gathered.tallies.iter().any(super::tally::Tally::is_full) {
             return Err(Error::TooMany);
         }
