@@ -196,6 +196,11 @@ impl Searcher {
         let mut after = from.checked_sub(1);
         loop {
             let view = self.look(mode)?;
+            // Somebody may make it anew meanwhile: then it has only a part.
+            let indexed = view.as_ref().map_or(Ok(snapshot), View::end)?;
+            if let Some(wanted) = snapshot.checked_sub(1).filter(|wanted| *wanted >= indexed) {
+                return Err(Error::Behind { wanted, indexed: indexed.checked_sub(1) });
+            }
             // Without an index stretch by stretch, so that it is one pass over the log.
             let stretch = after.map_or(0, |after| after + 1).saturating_add(STRETCH);
             let end = if view.is_some() { snapshot } else { stretch.min(snapshot) };
