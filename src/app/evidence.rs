@@ -2,10 +2,11 @@
 
 use super::StartError;
 use super::keys::Keys;
-use crate::audit::{Draft, Kind, Log, Sightings, seen};
+use crate::audit::{Draft, Kind, Log};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::inspect::Inspector;
+use crate::search::{Mode, Scope, Searcher, Sightings, catch_up};
 use std::path::Path;
 
 /// Why the question cannot be answered.
@@ -19,11 +20,11 @@ pub enum Unanswered {
     Inspect(#[from] crate::inspect::Error),
     /// The log cannot be read.
     #[error("the log cannot be read")]
-    Log(#[from] crate::audit::Error),
+    Log(#[from] crate::search::Error),
 }
 
 /// Looks for a value in the log of `folder`: by its commitment under every type, canonical as the detectors write it.
-/// The value is not kept, and is in no error. Blocks; linear in the log.
+/// The value is not kept, and is in no error. Blocks; without an index linear in the log.
 ///
 /// # Errors
 /// There is no key or no log.
@@ -31,11 +32,17 @@ pub fn find_value(
     folder: &Path,
     inspect: &crate::inspect::Config,
     value: &str,
-    progress: &mut dyn FnMut(u64),
+    mode: Mode,
 ) -> Result<Sightings, Unanswered> {
     let keys = Keys::read(folder)?;
     let inspector = Inspector::new(inspect, keys.commitment())?;
-    Ok(seen(folder, &inspector.commitments(value), progress)?)
+    let searcher = Searcher::open(folder, Clock::system())?;
+    // An index that nobody keeps is brought up to the log first; one that cannot be is not asked.
+    let is_kept = || {
+        searcher.status().is_ok_and(|index| index.exists) && catch_up(folder, None, &mut |_, _| {}).is_ok()
+    };
+    let mode = if mode == Mode::Index && is_kept() { Mode::Index } else { Mode::Scan };
+    Ok(searcher.seen(&inspector.commitments(value), &Scope::default(), mode)?)
 }
 
 /// The record of such a question: who asked and how many findings were the answer, never for what.

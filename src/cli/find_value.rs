@@ -4,9 +4,10 @@ use super::{Done, Failure, Format, output};
 use crate::app::{find_value, record_asked};
 use crate::config::Config;
 use crate::inspect;
+use crate::search::Mode;
 use serde_json::json;
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::Read as _;
 use std::path::PathBuf;
 
 /// Longest value, in bytes.
@@ -25,6 +26,9 @@ pub(super) struct Options {
     /// The data folder itself.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Do not believe the index: read the whole log.
+    #[arg(long)]
+    scan: bool,
     /// Who asks, for the log.
     #[arg(long, value_name = "NAME", default_value = "cli")]
     by: String,
@@ -54,14 +58,9 @@ pub(super) fn run(options: &Options) -> Done {
             "give the value on standard input, at most {LONGEST} bytes"
         )));
     }
-    let shows = std::io::stderr().is_terminal();
-    let mut progress = |records: u64| {
-        if shows && records.is_multiple_of(50_000) {
-            let _ = write!(std::io::stderr(), "\r{records} records read");
-        }
-    };
+    let mode = if options.scan { Mode::Scan } else { Mode::Index };
     let inspect = config.as_ref().map_or_else(inspect::Config::default, |config| config.inspect.clone());
-    let seen = find_value(&folder, &inspect, value, &mut progress)?;
+    let seen = find_value(&folder, &inspect, value, mode)?;
     let recorded = match recorder(config, &folder) {
         Ok(config) => super::runtime()?.block_on(record_asked(&config, &options.by, seen.found)),
         Err(why) => Err(why),
@@ -70,6 +69,7 @@ pub(super) fn run(options: &Options) -> Done {
         Format::Json => output::json(&json!({
             "seen": seen.found > 0,
             "found": seen.found,
+            "mode": seen.mode,
             "records": seen.records,
             "archived": seen.archived,
             "sightings": seen.sightings,
@@ -88,7 +88,11 @@ pub(super) fn run(options: &Options) -> Done {
                     one.seq, one.kind, one.found, one.pointer
                 );
             }
-            let _ = writeln!(text, "seen {} times in {} records", seen.found, seen.records);
+            let how = match seen.mode {
+                Mode::Index => "the index has all of them, every hit was hashed again",
+                Mode::Scan => "all of them were read",
+            };
+            let _ = writeln!(text, "seen {} times in {} records: {how}", seen.found, seen.records);
             if seen.archived > 0 {
                 let _ = writeln!(
                     text,

@@ -15,6 +15,7 @@ pub mod query;
 mod request;
 mod scan;
 mod searcher;
+mod sightings;
 mod source;
 mod tally;
 mod words;
@@ -29,6 +30,7 @@ pub use request::{
     Scope, Total,
 };
 pub use searcher::{IndexStatus, Searcher};
+pub use sightings::{Sighting, Sightings};
 pub use tally::{Aggregated, Aggregation, Bucket, Interval, MOST_BUCKETS, TimeBucket};
 
 /// The values of `status`, as `audit/FORMAT.md` lists them.

@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub leaf: Leaf,
     pub record: Vec<u8>,
     pub value: Value,
+    /// What it takes over from the record that says who called what, if that is another one.
+    pub first: Option<Arc<Value>>,
     pub doc: Doc,
     /// What became of its payload, if it was asked for.
     pub payload: Option<Payload>,
@@ -102,7 +104,7 @@ impl Source {
             _ => None,
         });
         let doc = Doc::of(&value, first.as_deref(), text);
-        Ok(Found { seq, leaf, record, value, doc, payload })
+        Ok(Found { seq, leaf, record, value, first, doc, payload })
     }
 
     /// The record that says who called what, of a record that does not.

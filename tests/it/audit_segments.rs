@@ -558,6 +558,11 @@ async fn people_archive_prune_search_and_restore_by_command() {
         assert_eq!(headers["sealgate-archived"].to_str().unwrap(), archived.to_string(), "{form}");
         assert_eq!(&newest_export()["export"]["archived"], archived, "{form}");
     }
+    for mode in ["index", "scan"] {
+        let ask = Some(json!({"value": "hi", "mode": mode}));
+        let seen = gate.audit(&anna, "POST", "/hash", ask).await.json();
+        assert_eq!((&seen["archived"], &seen["mode"]), (&list["absent"], &json!(mode)), "{seen}");
+    }
     let config = gate.site.path().join("sealgate.yaml");
     let out = Command::new(binary())
         .args([

@@ -259,6 +259,7 @@ async fn a_value_is_found_by_its_commitment_alone() {
     let running = find_value(&gate.site, &address);
     assert_eq!((running["seen"].clone(), running["recorded"].clone()), (json!(true), json!(false)));
     assert_eq!(running["sightings"][0]["name"], "bad_echo");
+    assert_eq!(running["archived"], json!(0), "{running}");
     gate.kill();
     let stopped = find_value(&gate.site, &address.to_lowercase());
     assert_eq!(

@@ -8,6 +8,7 @@ mod export;
 mod forgery;
 mod language;
 mod report;
+mod sightings;
 
 use corpus::{Corpus, Said};
 use sealgate::clock::Clock;

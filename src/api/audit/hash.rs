@@ -1,13 +1,12 @@
 //! Was this value ever seen, and where? Answered from commitments alone: the log holds no values.
 
-use super::records::Scope;
+use super::search::{problem, scope};
 use crate::api::Api;
 use crate::api::input::{Body, Nothing, Params};
 use crate::api::problem::{Details, Problem};
 use crate::api::visit::Visit;
-use crate::audit::tree::Prover;
-use crate::audit::{Reader, seen};
 use crate::policy::{AdminAction, Level};
+use crate::search::{Mode, Sighting, Sightings};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -27,10 +26,15 @@ pub(super) struct ValueAsked {
     /// The value, as somebody would write it.
     #[schema(min_length = 1, max_length = 1_048_576)]
     value: String,
+    /// `index`, or `scan`: trust nothing but the log, and read all of it.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    mode: Mode,
 }
 
 /// One finding in one record.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it tells the document what `search::Sighting` looks like")]
 struct SightingShown {
     /// The record's sequence number.
     seq: u64,
@@ -40,14 +44,14 @@ struct SightingShown {
     kind: String,
     /// The call that it belongs to.
     call: Option<String>,
-    /// The server, where the record names it.
+    /// The server, where the record or the first of its call names it.
     server: Option<String>,
     /// The tool, prompt or resource.
     name: Option<String>,
     /// Who called.
     actor: Option<String>,
     /// The type of the finding.
-    #[serde(rename = "type")]
+    #[schema(rename = "type")]
     found: String,
     /// Where it stood.
     pointer: String,
@@ -63,13 +67,20 @@ pub(super) struct Answer {
     /// Whether it was.
     seen: bool,
     /// Sightings in your tenant's records.
-    found: usize,
+    found: u64,
     /// Those that are listed, oldest first.
-    sightings: Vec<SightingShown>,
+    #[schema(value_type = Vec<SightingShown>)]
+    sightings: Vec<Sighting>,
     /// Whether there are more than are listed.
     truncated: bool,
     /// The commitments under which it was seen, hexadecimal.
     commitments: BTreeSet<String>,
+    /// `index`: the index named the records, once it had the whole log. `scan`: the whole log was read, since that was
+    /// asked for, or since there is no index that has it. Either way each record that is listed was hashed again.
+    #[schema(value_type = String)]
+    mode: Mode,
+    /// Records of the log that are archived: nobody looked at them.
+    archived: u64,
 }
 
 /// Asks whether a value was ever seen, and where
@@ -89,41 +100,21 @@ pub(super) async fn hash(
     if asked.value.is_empty() || asked.value.len() > LONGEST {
         return Err(Problem::Malformed("`value` is empty or longer than 1048576 bytes".into()));
     }
-    let inspector = visit.rules.inspector.clone();
-    let answer =
-        api.reading(move |api| looked_for(api, &tenant, &inspector.commitments(&asked.value))).await?;
-    visit.rows(answer.found);
+    let commitments = visit.rules.inspector.commitments(&asked.value);
+    let (scope, seen, mode) = (scope(&api, &visit, &tenant), visit.clone(), asked.mode);
+    let all = api.reading(move |api| {
+        api.searcher.seen(&commitments, &scope, mode).map_err(|error| problem(&seen, &error))
+    });
+    let answer = Answer::of(all.await?);
+    visit.rows(usize::try_from(answer.found).unwrap_or(usize::MAX));
     Ok(Json(answer))
 }
 
-fn looked_for(api: &Api, tenant: &str, commitments: &[String]) -> Result<Answer, Problem> {
-    let all = seen(&api.folder, commitments, &mut |_| {})?;
-    let (reader, prover) = (Reader::open(&api.folder)?, Prover::open(&api.folder)?);
-    let mut scope = Scope::new(api, &reader, tenant);
-    let cut = u64::try_from(all.sightings.len()).is_ok_and(|listed| listed < all.found);
-    let (mut sightings, mut found, mut known) = (Vec::new(), 0, BTreeSet::new());
-    for one in all.sightings {
-        if !scope.has(&prover.record(one.seq)?)? {
-            continue;
-        }
-        found += 1;
-        known.insert(one.commitment.clone());
-        if sightings.len() < LISTED {
-            sightings.push(SightingShown {
-                seq: one.seq,
-                t: one.t,
-                kind: one.kind,
-                call: one.call,
-                server: one.server,
-                name: one.name,
-                actor: one.actor,
-                found: one.found,
-                pointer: one.pointer,
-                count: one.count,
-                commitment: one.commitment,
-            });
-        }
+impl Answer {
+    fn of(all: Sightings) -> Self {
+        let Sightings { mode, archived, found, commitments, mut sightings, .. } = all;
+        sightings.truncate(LISTED);
+        let truncated = sightings.len() as u64 != found;
+        Self { seen: found > 0, found, sightings, truncated, commitments, mode, archived }
     }
-    let truncated = cut || sightings.len() < found;
-    Ok(Answer { seen: found > 0, found, sightings, truncated, commitments: known })
 }

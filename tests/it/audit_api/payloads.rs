@@ -100,6 +100,9 @@ async fn an_erasure_outlives_a_restart_and_can_be_withdrawn() {
 async fn a_value_is_found_by_its_commitment_and_told_to_nobody() {
     let (gate, people) = gate("");
     let email = "grace.hopper@navy.example.com";
+    // There is an index from here on.
+    let wait = gate.audit(&people.auditor, "GET", "/search?consistency=wait", None).await;
+    assert_eq!(wait.status, 200, "{}", wait.body);
     let call =
         super::called(&gate, &people.employee, "ops_echo", json!({"text": format!("write to {email}")}))
             .await;
@@ -107,7 +110,13 @@ async fn a_value_is_found_by_its_commitment_and_told_to_nobody() {
         async |value: &str| gate.audit(&people.auditor, "POST", "/hash", Some(json!({"value": value}))).await;
     let found = ask(email).await;
     assert_eq!(found.status, 200, "{}", found.body);
-    let found = found.json();
+    let mut found = found.json();
+    // The call was answered a moment ago: the index is waited for, and says what the whole log says.
+    assert_eq!((&found["mode"], &found["archived"]), (&json!("index"), &json!(0)));
+    let whole = Some(json!({"value": email, "mode": "scan"}));
+    let whole = gate.audit(&people.auditor, "POST", "/hash", whole).await.json();
+    found["mode"] = json!("scan");
+    assert_eq!(found, whole);
     assert_eq!((&found["seen"], &found["truncated"]), (&json!(true), &json!(false)));
     let sighting = &found["sightings"][0];
     assert_eq!(
