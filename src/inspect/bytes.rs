@@ -86,6 +86,24 @@ pub(super) fn run_back(bytes: &[u8], to: usize, most: usize, classes: u8) -> usi
     head.iter().rev().take_while(|byte| is(**byte, classes)).count()
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each of eight bytes that is none of `CODED`.
+pub(super) fn not_coded(word: u64) -> u64 {
+    // Without their high bits, so that no sum reaches the next byte.
+    let low = word & !HIGHS;
+    let within = |bytes: u64, first: u8, last: u8| {
+        let from = bytes + ONES * u64::from(0x80 - first);
+        from & !(bytes + ONES * u64::from(0x7F - last))
+    };
+    let is = |sign: u8| !((low ^ (ONES * u64::from(sign))) + ONES * 0x7F);
+    // `/` stands right before the digits.
+    let letters = within(low | (ONES * 0x20), b'a', b'z');
+    let coded = letters | within(low, b'/', b'9') | is(b'+') | is(b'-') | is(b'_');
+    (!coded | word) & HIGHS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +115,10 @@ mod tests {
             assert_eq!(is(byte, LETTER), byte.is_ascii_alphabetic());
             assert_eq!(is(byte, HEX), byte.is_ascii_hexdigit());
             assert_eq!(is(byte, WORD), byte.is_ascii_alphanumeric() || byte == b'_');
+            for place in 0..8 {
+                let others = not_coded(u64::from(byte) << (place * 8) | !(0xFF << (place * 8)));
+                assert_eq!(others >> (place * 8 + 7) & 1 == 0, is(byte, CODED), "{byte} at {place}");
+            }
         }
         assert_eq!((run(b"a12b", 1, 9, DIGIT), run(b"a12b", 1, 1, DIGIT), run(b"", 3, 9, WORD)), (2, 1, 0));
         assert_eq!((run_back(b"a12b", 3, 9, DIGIT), run_back(b"12", 2, 1, DIGIT)), (2, 1));

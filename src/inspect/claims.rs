@@ -52,7 +52,7 @@ impl Claims {
         claims.lengths.sort_unstable();
         claims.lengths.dedup();
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(vendors);
-        claims.vendors = Some(automaton.map_err(|source| Error::Automaton { source })?);
+        claims.vendors = Some(automaton.map_err(|source| Error::Automaton { source: source.into() })?);
         Ok(claims)
     }
 

@@ -36,25 +36,37 @@ pub(super) struct Hit {
 
 /// All topics that a text speaks of, each by its nearest phrase.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hits(Vec<Hit>);
+pub(super) struct Hits {
+    each: Vec<Hit>,
+    /// What it may be about at a glance.
+    marks: Marks,
+}
+
+/// A bit for each topic; some share one.
+pub(super) type Marks = u128;
+
+/// The bit of a topic.
+pub(super) fn mark(topic: Topic) -> Marks {
+    1 << (topic % 128)
+}
 
 impl Hits {
     pub fn get(&self, topic: Topic) -> Option<Hit> {
-        self.0.iter().find(|hit| hit.topic == topic).copied()
+        self.each.iter().find(|hit| hit.topic == topic).copied()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.each.is_empty()
     }
 
     /// Whether a topic is spoken of at all.
     pub fn holds(&self, topic: Topic) -> bool {
-        self.0.iter().any(|hit| hit.topic == topic)
+        self.marks & mark(topic) != 0 && self.each.iter().any(|hit| hit.topic == topic)
     }
 
     /// Whether another topic than `topic` lies nearer than `hit`.
     pub fn nearer(&self, hit: Hit, counts: impl Fn(Topic) -> bool) -> bool {
-        self.0.iter().any(|other| {
+        self.each.iter().any(|other| {
             other.topic != hit.topic && counts(other.topic) && other.distance < hit.distance
                 // Part of the same phrase: `insurance number` in `national insurance number`.
                 && !(other.distance == hit.distance && other.length <= hit.length)
@@ -69,8 +81,19 @@ impl Hits {
         })
     }
 
+    /// A bit for each topic that is spoken of.
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    fn clear(&mut self) {
+        self.each.clear();
+        self.marks = 0;
+    }
+
     fn add(&mut self, hit: Hit) {
-        match self.0.iter_mut().find(|known| known.topic == hit.topic) {
+        self.marks |= mark(hit.topic);
+        match self.each.iter_mut().find(|known| known.topic == hit.topic) {
             Some(known) => {
                 if (hit.distance, std::cmp::Reverse(hit.length))
                     < (known.distance, std::cmp::Reverse(known.length))
@@ -78,7 +101,7 @@ impl Hits {
                     *known = hit;
                 }
             }
-            None => self.0.push(hit),
+            None => self.each.push(hit),
         }
     }
 }
@@ -89,8 +112,8 @@ pub(super) struct Lexicon {
     longest: usize,
     /// All phrases have a letter.
     worded: bool,
-    /// Bits for the first two letters of all phrases: most words begin none.
-    starts: Vec<u64>,
+    /// How phrases begin: most words begin none.
+    starts: Starts,
     foreign: AhoCorasick,
     foreign_topics: Vec<Vec<Topic>>,
 }
@@ -114,15 +137,11 @@ impl Lexicon {
                 plain.entry(squashed.into()).or_default().push(topic);
             }
         }
-        let mut starts = vec![0u64; 1 << 10];
-        for phrase in plain.keys() {
-            let start = start(phrase.as_bytes());
-            starts.get_mut(start >> 6).into_iter().for_each(|bits| *bits |= 1 << (start & 63));
-        }
+        let starts = Starts::of(plain.keys().map(|phrase| phrase.as_bytes()));
         let foreign = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(&foreign)
-            .map_err(|source| Error::Automaton { source })?;
+            .map_err(|source| Error::Automaton { source: source.into() })?;
         let longest = plain.keys().map(|phrase| phrase.len()).max().unwrap_or(0);
         let worded = plain.keys().all(|phrase| phrase.contains(char::is_alphabetic));
         Ok(Self { phrases: plain, longest, worded, starts, foreign, foreign_topics })
@@ -161,7 +180,7 @@ impl Lexicon {
     }
 
     fn read(&self, text: &str, (folded, hits): (&mut Folded, &mut Hits)) {
-        hits.0.clear();
+        hits.clear();
         // Between numbers there are no words.
         if self.worded && text.bytes().all(|byte| byte.is_ascii() && !bytes::is(byte, LETTER)) {
             return;
@@ -170,8 +189,8 @@ impl Lexicon {
         let squashed = folded.squashed();
         let words = folded.words();
         for (index, &(from, _, _)) in words.iter().enumerate() {
-            let begins = squashed.as_bytes().get(from..).is_some_and(|rest| self.begins(rest));
-            if !begins {
+            let begin = squashed.as_bytes().get(from..).is_some_and(|rest| self.starts.begin(rest));
+            if !begin {
                 continue;
             }
             for (more, &(_, to, end)) in words.iter().skip(index).take(MOST_WORDS).enumerate() {
@@ -202,12 +221,6 @@ impl Lexicon {
         }
     }
 
-    /// Whether some phrase begins with the first two of these letters.
-    fn begins(&self, letters: &[u8]) -> bool {
-        let start = start(letters);
-        self.starts.get(start >> 6).is_some_and(|bits| bits >> (start & 63) & 1 == 1)
-    }
-
     fn read_foreign(&self, text: &str, hits: &mut Hits) {
         // The letters of Latin, accents or not, begin no phrase here.
         if text.chars().all(|letter| letter < FOREIGN) {
@@ -223,9 +236,43 @@ impl Lexicon {
     }
 }
 
-fn start(letters: &[u8]) -> usize {
-    let byte = |at: usize| usize::from(letters.get(at).copied().unwrap_or(0));
-    byte(0) << 8 | byte(1)
+/// Bits for the first four letters of phrases, or all letters of shorter ones.
+struct Starts {
+    bits: Vec<u64>,
+    /// Letters of the shortest phrase.
+    shortest: usize,
+}
+
+impl Starts {
+    /// Letters that count.
+    const MOST: usize = 4;
+
+    fn of<'p>(phrases: impl Iterator<Item = &'p [u8]>) -> Self {
+        let mut starts = Self { bits: vec![0; 1 << 10], shortest: Self::MOST };
+        for phrase in phrases {
+            let length = phrase.len().min(Self::MOST);
+            let (word, bit) = Self::place(phrase, length);
+            starts.bits.get_mut(word).into_iter().for_each(|bits| *bits |= bit);
+            starts.shortest = starts.shortest.min(length);
+        }
+        starts
+    }
+
+    /// Whether a phrase may begin so.
+    fn begin(&self, letters: &[u8]) -> bool {
+        (self.shortest..=Self::MOST.min(letters.len())).any(|length| {
+            let (word, bit) = Self::place(letters, length);
+            self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+        })
+    }
+
+    /// Letters in each of which five bits count, and how many they are.
+    fn place(letters: &[u8], length: usize) -> (usize, u64) {
+        let letters = letters.iter().take(length);
+        let all = letters.fold(length as u64, |all, byte| all << 5 ^ u64::from(*byte & 0x1F));
+        let place = (all.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize;
+        (place >> 6, 1 << (place & 63))
+    }
 }
 
 /// The part of a text before `at` that is its context: some characters of the same line; a value alone on its line

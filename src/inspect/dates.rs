@@ -203,6 +203,9 @@ fn skip_joins(bytes: &[u8], at: usize) -> usize {
     for _ in 0..2 {
         let rest = bytes.get(at..).unwrap_or_default();
         at += rest.iter().take(2).take_while(|byte| matches!(byte, b' ' | b'-' | b'.' | b',' | b'/')).count();
+        if !matches!(bytes.get(at), Some(b'd' | b'o')) {
+            continue;
+        }
         for link in [&b"de "[..], b"del ", b"of "] {
             if bytes.get(at..).is_some_and(|rest| rest.starts_with(link)) {
                 at += link.len();

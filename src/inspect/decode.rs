@@ -50,22 +50,33 @@ pub(super) fn leads(bytes: &[u8], found: &mut Vec<usize>) {
     });
 }
 
-/// Calls with each run that is long enough: only every twelfth byte is looked at until one fits.
+/// Calls with each run that is long enough.
 fn each_run(bytes: &[u8], mut each: impl FnMut(usize, usize)) {
     let mut from = 0;
-    while let Some(&probe) = bytes.get(from + SHORTEST - 1) {
-        if !fits(probe) {
-            from += SHORTEST;
-            continue;
-        }
-        let back = bytes.get(from..from + SHORTEST - 1).unwrap_or_default();
-        let start = from + SHORTEST - 1 - back.iter().rev().take_while(|byte| fits(**byte)).count();
+    while let Some(inside) = inside_run(bytes, from) {
+        let start = inside - bytes::run_back(bytes, inside, inside - from, CODED);
         let length = bytes::run(bytes, start, usize::MAX, CODED);
         if length >= SHORTEST {
             each(start, start + length);
         }
         from = start + length + 1;
     }
+}
+
+/// A byte of the first run from `from` on that may be long enough: twelve letters hold two groups of four that are
+/// counted from there, one behind the other.
+fn inside_run(bytes: &[u8], from: usize) -> Option<usize> {
+    let (chunks, rest) = bytes.get(from..)?.as_chunks::<8>();
+    let mut open = false;
+    for (at, chunk) in (from..).step_by(8).zip(chunks) {
+        let others = bytes::not_coded(u64::from_le_bytes(*chunk));
+        let (first, second) = (others << 32 == 0, others >> 32 == 0);
+        if first && (open || second) {
+            return Some(at);
+        }
+        open = second;
+    }
+    (open && rest.len() >= 4).then(|| from + chunks.len() * 8)
 }
 
 /// All of these runs of a text that hold text themselves.

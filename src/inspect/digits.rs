@@ -44,7 +44,6 @@ fn promising(bytes: &[u8], start: usize, length: usize) -> bool {
         return true;
     }
     let ahead = bytes.get(start..bytes.len().min(start + AHEAD)).unwrap_or_default();
-    let count = |bytes: &[u8]| bytes.iter().filter(|byte| bytes::is(**byte, DIGIT)).count();
     let behind = || bytes::run_back(bytes, start, AHEAD, ALPHANUMERIC);
     match count(ahead) {
         5.. => true,
@@ -66,6 +65,13 @@ fn promising(bytes: &[u8], start: usize, length: usize) -> bool {
     }
 }
 
+/// How many digits there are.
+fn count(bytes: &[u8]) -> usize {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let whole: u32 = chunks.iter().map(|chunk| digits_of(u64::from_le_bytes(*chunk)).count_ones()).sum();
+    whole as usize + rest.iter().filter(|byte| bytes::is(**byte, DIGIT)).count()
+}
+
 /// Whether two letters that name a country with IBANs stand before `at`, and two digits after it.
 pub(super) fn after_country(bytes: &[u8], at: usize) -> bool {
     bytes::at(bytes, at + 1, DIGIT)
@@ -78,15 +84,19 @@ pub(super) fn after_country(bytes: &[u8], at: usize) -> bool {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
+/// The high bit of each of eight bytes that is a digit.
+fn digits_of(word: u64) -> u64 {
+    // The high bits are masked before the sums, or bytes of UTF-8 would carry over and hide digits.
+    let low = word & !HIGHS;
+    (low + ONES * 0x50) & !(low + ONES * 0x46) & !word & HIGHS
+}
+
 /// Offset of the first digit at or after `from`.
 fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     let (chunks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     for chunk in chunks {
-        let word = u64::from_le_bytes(*chunk);
-        // The high bits are masked before the sums, or bytes of UTF-8 would carry over and hide digits.
-        let low = word & !HIGHS;
-        let digits = (low + ONES * 0x50) & !(low + ONES * 0x46) & !word & HIGHS;
+        let digits = digits_of(u64::from_le_bytes(*chunk));
         if digits != 0 {
             return Some(at + (digits.trailing_zeros() / 8) as usize);
         }

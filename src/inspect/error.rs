@@ -87,7 +87,7 @@ pub enum Error {
     Automaton {
         /// What the automaton's builder says.
         #[source]
-        source: aho_corasick::BuildError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An operator that cannot be honoured for a type that it is named for.
     #[error(

@@ -5,6 +5,7 @@ use std::cell::{Cell, LazyCell};
 use super::Blocked;
 use super::normalise::Hints;
 use super::place::Place;
+use super::prefixes::{Hit, Stops};
 
 /// Places in a text where something may be.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Leads {
     pub runs: Vec<usize>,
     /// What else was met.
     pub signs: Signs,
+    /// Memory for the automaton.
+    pub stops: Stops,
 }
 
 /// What patterns say without leading to a place.
@@ -67,12 +70,7 @@ impl Signs {
 }
 
 /// A prefix or name of a rule.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lead {
-    pub start: usize,
-    pub end: usize,
-    pub pattern: usize,
-}
+pub(super) type Lead = Hit;
 
 /// A value that a rule found, by byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

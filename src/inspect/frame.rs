@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Limits;
 use super::lexer::{Escapes, Lexer, Quoted, Token};
@@ -56,10 +56,10 @@ pub(super) struct Frame {
     /// The present key is one whose value is named elsewhere.
     pub value_like: bool,
     /// What the present key speaks of.
-    name: OnceCell<Rc<Name>>,
-    labels: OnceCell<Vec<Rc<Name>>>,
+    name: OnceCell<Arc<Name>>,
+    labels: OnceCell<Vec<Arc<Name>>>,
     /// The names above its members, and labels.
-    above: OnceCell<Rc<[Rc<Name>]>>,
+    above: OnceCell<Arc<[Arc<Name>]>>,
     titles: OnceCell<Vec<String>>,
     /// Offset of an array's bracket.
     array: usize,
@@ -175,17 +175,17 @@ impl Frame {
     }
 
     /// What the present key speaks of, as far as it is no finding, found once.
-    pub fn name(&self, text: &str, name: impl FnOnce(&str) -> Rc<Name>) -> Rc<Name> {
+    pub fn name(&self, text: &str, name: impl FnOnce(&str) -> Arc<Name>) -> Arc<Name> {
         self.name.get_or_init(|| name(&self.shown_key(text))).clone()
     }
 
     /// The names above the members of this object, and labels, found once.
-    pub fn above(&self, find: impl FnOnce() -> Rc<[Rc<Name>]>) -> Rc<[Rc<Name>]> {
+    pub fn above(&self, find: impl FnOnce() -> Arc<[Arc<Name>]>) -> Arc<[Arc<Name>]> {
         self.above.get_or_init(find).clone()
     }
 
     /// What the labels of this object say, found once.
-    pub fn labels(&self, text: &str, limits: &Limits, name: impl Fn(&str) -> Rc<Name>) -> &[Rc<Name>] {
+    pub fn labels(&self, text: &str, limits: &Limits, name: impl Fn(&str) -> Arc<Name>) -> &[Arc<Name>] {
         let Some(start) = self.object else { return &[] };
         self.labels.get_or_init(|| labels(text, start, limits).iter().map(|label| name(label)).collect())
     }

@@ -44,6 +44,7 @@ mod pattern;
 mod phone;
 mod place;
 mod pointer;
+mod prefixes;
 #[cfg(test)]
 mod properties;
 mod recognizer;

@@ -17,6 +17,8 @@ const ZEROS: &[u32] = &[
 
 /// Bytes on either side of a code that are read with it: longer than any value but a key of many lines.
 const CODE_REACH: usize = 2_048;
+/// The same for quoted-printable, whose lines are short: what is long has a code in each of them.
+const QUOTED_REACH: usize = 512;
 /// Characters before a look-alike that are of its word.
 const BACK: usize = 64;
 /// Bytes of a word from there on.
@@ -68,7 +70,15 @@ impl View {
 
 /// Whether the text is its own view, codes aside.
 pub(super) fn is_plain(text: &str) -> bool {
-    text.chars().all(|letter| matches!(fold(letter), Fold::Keep))
+    let (mut odd, mut at) = (Odd::new(text, false), 0);
+    while let Some(found) = odd.next(at) {
+        let Some(letter) = text.get(found..).and_then(|rest| rest.chars().next()) else { break };
+        if !matches!(fold(letter), Fold::Keep) {
+            return false;
+        }
+        at = found + letter.len_utf8();
+    }
+    true
 }
 
 /// The views of a text that differ from it. Codes in codes are undone up to `most` times.
@@ -110,11 +120,12 @@ pub(super) fn views(text: &str, hints: Hints, most: usize) -> Vec<View> {
 /// The plainer text, unless it is the same. Where only codes make it another, what stands far from them is left out.
 fn view(text: &str, coded: bool) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
-    let known = coded && text.len() > 2 * CODE_REACH && (text.is_ascii() || is_plain(text));
+    let known = coded && text.len() > 2 * CODE_REACH && is_plain(text);
     let mut cuts = Cuts::new(text, if known { CODE_REACH } else { WHOLE });
     let mut at = 0;
     let mut words = Words::default();
-    while let Some(found) = next_odd(bytes, at, coded) {
+    let mut odd = Odd::new(text, coded);
+    while let Some(found) = odd.next(at) {
         at = found;
         let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
         let (read, length) = if coded && letter.is_ascii() {
@@ -136,19 +147,42 @@ fn view(text: &str, coded: bool) -> Option<(String, Shifts)> {
     cuts.finish()
 }
 
-/// Where the next character stands that is not ASCII, or with `coded` one that may begin a code.
-fn next_odd(bytes: &[u8], from: usize, coded: bool) -> Option<usize> {
+/// The characters of a text that are not ASCII, and those that may begin a code if it may hold some.
+struct Odd<'t> {
+    bytes: &'t [u8],
+    coded: bool,
+    /// Where the next one stands that is not ASCII: looked for once.
+    beyond: Option<usize>,
+}
+
+impl<'t> Odd<'t> {
+    fn new(text: &'t str, coded: bool) -> Self {
+        let bytes = text.as_bytes();
+        Self { bytes, coded, beyond: beyond_ascii(bytes, 0) }
+    }
+
+    /// The first one at or behind `from`. Questions come in order.
+    fn next(&mut self, from: usize) -> Option<usize> {
+        if self.beyond.is_some_and(|beyond| beyond < from) {
+            self.beyond = beyond_ascii(self.bytes, from);
+        }
+        let ascii = self.bytes.get(from..self.beyond.unwrap_or(self.bytes.len()))?;
+        let code = if self.coded { memchr::memchr3(b'%', b'\\', b'&', ascii) } else { None };
+        code.map(|found| from + found).or(self.beyond)
+    }
+}
+
+/// Where the next byte stands that is not ASCII.
+fn beyond_ascii(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let odd = |byte: &u8| !byte.is_ascii() || (coded && matches!(byte, b'%' | b'\\' | b'&'));
-    if rest.first().is_some_and(odd) {
+    if rest.first().is_some_and(|byte| !byte.is_ascii()) {
         return Some(from);
     }
-    let (chunks, tail) = rest.as_chunks::<16>();
     // Sixteen bytes at a time, without a branch for each.
-    let full = chunks.iter().position(|chunk| chunk.iter().fold(false, |any, byte| any | odd(byte)));
-    let start = full.unwrap_or(chunks.len()) * 16;
-    let near = rest.get(start..rest.len().min(start + 16 + tail.len()))?;
-    near.iter().position(odd).map(|found| from + start + found)
+    let (chunks, _) = rest.as_chunks::<16>();
+    let start = chunks.iter().position(|chunk| !chunk.is_ascii()).unwrap_or(chunks.len()) * 16;
+    let near = rest.get(start..)?;
+    near.iter().position(|byte| !byte.is_ascii()).map(|found| from + start + found)
 }
 
 /// Which words have ASCII letters or digits among look-alikes of them: told once for each word.
@@ -341,7 +375,7 @@ fn unquoted(text: &str) -> Option<(String, Shifts)> {
     if codes < 3 {
         return None;
     }
-    let mut cuts = Cuts::new(text, CODE_REACH);
+    let mut cuts = Cuts::new(text, QUOTED_REACH);
     for at in memchr::memchr_iter(b'=', bytes) {
         let (with, length) = match (code(at), soft(at)) {
             (Some((letter, width)), _) => (Some(letter), width),

@@ -3,7 +3,7 @@
 use super::Error;
 use super::bytes::{self, ALPHANUMERIC, LETTER, LOWER, UPPER, WORD};
 use super::checks::Check;
-use super::context::Lexicon;
+use super::context::{Lexicon, Marks, mark};
 use super::digits::{after_country, before, is_word};
 use super::engine::{Engine, Scan};
 use super::found::{Evidence, Found};
@@ -21,6 +21,8 @@ pub(super) struct Numbers {
     shapes: Shapes,
     /// By template, its rule and whether it fires by itself.
     forms: Vec<(usize, bool)>,
+    /// By state of the shapes, of which topics one must be spoken of for any that ends there; all if some needs none.
+    needs: Vec<Marks>,
     /// Types whose words hold digits anywhere.
     addresses: Vec<(usize, Scanner)>,
     /// Types that begin with digits.
@@ -74,7 +76,12 @@ impl Numbers {
             }
         }
         let shapes = Shapes::new(&templates).ok_or(Error::Shapes)?;
-        Ok(Self { shapes, forms, addresses, coded, lexicon })
+        let need = |template: &u16| match forms.get(usize::from(*template)) {
+            Some(&(rule, false)) if rules.get(rule).is_some_and(needs_words) => mark(topic_of(rule)),
+            _ => Marks::MAX,
+        };
+        let needs = shapes.ends().map(|ends| ends.iter().map(need).fold(0, |all, one| all | one)).collect();
+        Ok(Self { shapes, forms, needs, addresses, coded, lexicon })
     }
 
     /// What the digits of one text are part of.
@@ -101,6 +108,12 @@ impl Numbers {
         }
     }
 
+    /// Whether a value with the shapes of a state may be a finding; whoever asks why it is none is told by its rule.
+    fn may_be(&self, state: usize, around: &mut Surroundings<'_, '_>, start: usize) -> bool {
+        let need = self.needs.get(state).copied().unwrap_or(Marks::MAX);
+        need == Marks::MAX || around.scan.notes.is_some() || need & around.marks(start) != 0
+    }
+
     /// Every shape that begins at `start`.
     fn shaped(
         &self,
@@ -116,11 +129,13 @@ impl Numbers {
         let mut buffer = [0u8; LONGEST];
         // Many shapes end at the same byte: they have the same letters and digits.
         let (mut read, mut length) = (start, 0);
-        self.shapes.at(bytes, start, |template, end| {
+        self.shapes.at(bytes, start, |end, state, templates| {
             if is_word(bytes.get(end)) {
                 return;
             }
-            let Some(&(rule, alone)) = self.forms.get(template) else { return };
+            if !self.may_be(state, around, start) {
+                return;
+            }
             for &byte in bytes.get(read..end).unwrap_or_default() {
                 if bytes::is(byte, ALPHANUMERIC)
                     && let Some(place) = buffer.get_mut(length)
@@ -131,7 +146,9 @@ impl Numbers {
             }
             read = end;
             let value = buffer.get(..length).unwrap_or_default();
-            found.extend(judge(engine, around, &Candidate { rule, start, end, alone, value }));
+            for &(rule, alone) in templates.iter().filter_map(|one| self.forms.get(usize::from(*one))) {
+                found.extend(judge(engine, around, &Candidate { rule, start, end, alone, value }));
+            }
         });
     }
 
@@ -148,16 +165,18 @@ impl Numbers {
             return end;
         }
         let Some(run) = loose::run(bytes, lead) else { return lead };
-        self.shapes.at(run.digits(), 0, |template, end| {
-            let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == run.digits().len()) else {
+        self.shapes.at(run.digits(), 0, |end, _, templates| {
+            if end != run.digits().len() {
                 return;
-            };
-            let strong =
-                engine.rule(rule).and_then(Rule::forms).is_some_and(|forms| forms.check.strength() >= 40);
-            if strong || !alone {
-                let candidate =
-                    Candidate { rule, start: run.start, end: run.end, alone, value: run.digits() };
-                found.extend(judge(engine, around, &candidate).filter(|_| !Surroundings::weak(engine, rule)));
+            }
+            for &(rule, alone) in templates.iter().filter_map(|one| self.forms.get(usize::from(*one))) {
+                let forms = engine.rule(rule).and_then(Rule::forms);
+                let strong = forms.is_some_and(|forms| forms.check.strength() >= 40);
+                if strong || !alone {
+                    let (start, end, value) = (run.start, run.end, run.digits());
+                    let judged = judge(engine, around, &Candidate { rule, start, end, alone, value });
+                    found.extend(judged.filter(|_| !Surroundings::weak(engine, rule)));
+                }
             }
         });
         run.end
@@ -294,8 +313,11 @@ impl Numbers {
     pub fn number(&self, engine: &Engine, digits: &str, scan: &Scan<'_, '_>) -> Option<Found> {
         let mut around = Surroundings::new(scan, &self.lexicon);
         let mut found: Vec<Found> = Vec::new();
-        self.shapes.at(digits.as_bytes(), 0, |template, end| {
-            if let Some(&(rule, alone)) = self.forms.get(template).filter(|_| end == digits.len()) {
+        self.shapes.at(digits.as_bytes(), 0, |end, state, templates| {
+            if end != digits.len() || !self.may_be(state, &mut around, 0) {
+                return;
+            }
+            for &(rule, alone) in templates.iter().filter_map(|one| self.forms.get(usize::from(*one))) {
                 let candidate = Candidate { rule, start: 0, end, alone, value: digits.as_bytes() };
                 found.extend(judge(engine, &mut around, &candidate));
             }
@@ -324,6 +346,11 @@ impl Numbers {
     }
 }
 
+/// Whether a shape that needs words is none without any around it: for a card, what stands behind it may speak too.
+fn needs_words(rule: &Rule) -> bool {
+    rule.forms().is_some_and(|forms| forms.check != Check::Card)
+}
+
 /// Whether a candidate is a finding: its check, and the words around it.
 fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candidate<'_>) -> Option<Found> {
     let Candidate { rule: index, start, end, alone, value } = *candidate;
@@ -336,8 +363,8 @@ fn judge(engine: &Engine, around: &mut Surroundings<'_, '_>, candidate: &Candida
         return None;
     }
     // Where nothing speaks of the type, a shape that needs words is none; only who asks why is told more.
-    let silent = !alone && forms.check != Check::Card && around.scan.notes.is_none();
-    if silent && !around.may_speak(topic_of(index), start) {
+    let silent = !alone && needs_words(rule) && around.scan.notes.is_none();
+    if silent && around.marks(start) & mark(topic_of(index)) == 0 {
         return None;
     }
     if !(forms.check.passes(value) && spelled(forms, around.scan.text.as_bytes(), (start, end))) {

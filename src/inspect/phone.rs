@@ -98,22 +98,30 @@ struct Group {
     join: u8,
 }
 
+/// Digits of the shortest number.
+const SHORTEST: usize = 7;
+
 /// The number whose first digit stands at `at`.
 pub(super) fn phone(bytes: &[u8], at: usize) -> Option<Phone> {
     let mut groups: [Group; 8] = [Group { start: 0, end: 0, join: 0 }; 8];
     let count = read(bytes, at, &mut groups);
-    // The shortest number has seven digits.
-    if groups.iter().take(count).map(|group| group.end - group.start).sum::<usize>() < 7 {
+    let mut digits = 0;
+    let too_short = groups.iter().take(count).take_while(|group| {
+        digits += group.end - group.start;
+        digits < SHORTEST
+    });
+    let least = too_short.count() + 1;
+    if count < least {
         return None;
     }
     let (start, plus) = opening(bytes, at)?;
     let each = |count: usize| whole(bytes, (start, at), groups.get(..count)?, plus);
     if !plus {
-        return (1..=count).rev().find_map(each);
+        return (least..=count).rev().find_map(each);
     }
     // With a `+` a shorter number that is one goes before a longer one that needs words around it.
     let mut longest = None;
-    for phone in (1..=count).rev().filter_map(each) {
+    for phone in (least..=count).rev().filter_map(each) {
         if phone.alone {
             return Some(phone);
         }

@@ -1,11 +1,11 @@
 //! Where a value stands: the names on the way to it, and what they speak of.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::claims::Claims;
-use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic};
-use super::hasher::Keyed;
+use super::context::{Hit, Hits, Lexicon, Marks, NEUTRAL, Topic};
+use super::hasher::{Keyed, Quick};
 use super::words::Folded;
 
 /// Keys that say nothing about their value, so that the key above speaks for it.
@@ -50,6 +50,51 @@ const GENERIC: &[&str] = &[
     "item",
     "result",
 ];
+/// Names that the protocol and most services use, beside those that say nothing.
+const USUAL: &[&str] = &[
+    "_meta",
+    "annotations",
+    "arguments",
+    "attributes",
+    "author",
+    "count",
+    "created",
+    "created_at",
+    "date",
+    "description",
+    "details",
+    "email",
+    "error",
+    "field",
+    "items",
+    "key",
+    "kind",
+    "label",
+    "line",
+    "metadata",
+    "method",
+    "mimeType",
+    "name",
+    "params",
+    "path",
+    "properties",
+    "query",
+    "records",
+    "resource",
+    "results",
+    "rows",
+    "status",
+    "structuredContent",
+    "summary",
+    "timestamp",
+    "title",
+    "type",
+    "updated_at",
+    "uri",
+    "url",
+    "user",
+    "users",
+];
 /// Names that are kept; more than any message has.
 const KEPT: usize = 4_096;
 
@@ -66,27 +111,43 @@ pub(super) struct Name {
     pub generic: bool,
 }
 
-/// Names that were met before.
-#[derive(Default)]
-pub(super) struct Names {
-    known: HashMap<Box<str>, Rc<Name>, Keyed>,
+/// What usual names speak of, found out once for all messages.
+pub(super) struct Usual(HashMap<&'static str, Arc<Name>, Quick>);
+
+impl Usual {
+    pub fn new(lexicon: &Lexicon, claims: &Claims) -> Self {
+        let names = USUAL.iter().chain(GENERIC);
+        Self(names.map(|name| (*name, Arc::new(Name::new((lexicon, claims), name)))).collect())
+    }
 }
 
-impl Names {
-    pub fn get(&mut self, (lexicon, claims): (&Lexicon, &Claims), name: &str) -> Rc<Name> {
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
-        }
-        if self.known.len() >= KEPT {
-            self.known.clear();
-        }
+impl Name {
+    fn new((lexicon, claims): (&Lexicon, &Claims), name: &str) -> Self {
         let folded = Folded::of_name(name);
         let generic =
             GENERIC.contains(&folded.squashed()) || folded.squashed().bytes().all(|b| b.is_ascii_digit());
         let hits = lexicon.name(name.get(..name.floor_char_boundary(96)).unwrap_or_default());
         let rules = claims.of(folded.squashed());
         let vendors = claims.vendors(folded.squashed());
-        let made = Rc::new(Name { folded, hits, rules, vendors, generic });
+        Self { folded, hits, rules, vendors, generic }
+    }
+}
+
+/// Names that were met before in a message.
+#[derive(Default)]
+pub(super) struct Names {
+    known: HashMap<Box<str>, Arc<Name>, Keyed>,
+}
+
+impl Names {
+    pub fn get(&mut self, (usual, lexicon, claims): (&Usual, &Lexicon, &Claims), name: &str) -> Arc<Name> {
+        if let Some(known) = usual.0.get(name).or_else(|| self.known.get(name)) {
+            return known.clone();
+        }
+        if self.known.len() >= KEPT {
+            self.known.clear();
+        }
+        let made = Arc::new(Name::new((lexicon, claims), name));
         self.known.insert(name.into(), made.clone());
         made
     }
@@ -96,9 +157,9 @@ impl Names {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Place {
     /// The names that are the value's own: its key, or for `{"name": …, "value": …}` the name.
-    pub own: Vec<Rc<Name>>,
+    pub own: Vec<Arc<Name>>,
     /// Keys above, the nearest first, and labels: the same for all members of an object.
-    pub above: Rc<[Rc<Name>]>,
+    pub above: Arc<[Arc<Name>]>,
 }
 
 impl Place {
@@ -119,9 +180,9 @@ impl Place {
         self.above.iter().find_map(|name| name.hits.get(topic).filter(|hit| !name.hits.outdone(*hit)))
     }
 
-    /// Whether any name speaks of a topic, rightly or not.
-    pub fn mentions(&self, topic: Topic) -> bool {
-        self.own.iter().chain(self.above.iter()).any(|name| name.hits.holds(topic))
+    /// What any name speaks of, rightly or not.
+    pub fn marks(&self) -> Marks {
+        self.own.iter().chain(self.above.iter()).fold(0, |marks, name| marks | name.hits.marks())
     }
 
     /// Whether the value's own names say that it is none of ours.
@@ -131,7 +192,7 @@ impl Place {
 
     /// Whether the value's own name ends in `id`: such numbers are often as long as those of cards.
     pub fn names_id(&self) -> bool {
-        let last = |name: &Rc<Name>| {
+        let last = |name: &Arc<Name>| {
             let (from, to, _) = name.folded.words().last().copied().unwrap_or_default();
             name.folded.squashed().get(from..to) == Some("id")
         };

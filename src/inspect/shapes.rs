@@ -138,8 +138,13 @@ impl Shapes {
         Some(Self { classes, width, next, ends })
     }
 
-    /// Calls `hit` with the template and the end of each value that begins at `start`.
-    pub fn at(&self, bytes: &[u8], start: usize, mut hit: impl FnMut(usize, usize)) {
+    /// By state, the templates that end there.
+    pub fn ends(&self) -> impl Iterator<Item = &[u16]> {
+        self.ends.iter().map(|ends| &**ends)
+    }
+
+    /// Calls `hit` with the end of each value that begins at `start`, the state that it ends in and its templates.
+    pub fn at(&self, bytes: &[u8], start: usize, mut hit: impl FnMut(usize, usize, &[u16])) {
         let mut state = START;
         for (offset, byte) in bytes.get(start..).unwrap_or_default().iter().take(LONGEST).enumerate() {
             let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
@@ -148,10 +153,8 @@ impl Shapes {
             if state == DEAD {
                 return;
             }
-            if let Some(ends) = self.ends.get(usize::from(state)) {
-                for template in ends {
-                    hit(usize::from(*template), start + offset + 1);
-                }
+            if let Some(ends) = self.ends.get(usize::from(state)).filter(|ends| !ends.is_empty()) {
+                hit(start + offset + 1, usize::from(state), ends);
             }
         }
     }
@@ -202,7 +205,9 @@ mod tests {
         let shapes = Shapes::new(&parsed).unwrap();
         let found = |text: &str| {
             let mut found = Vec::new();
-            shapes.at(text.as_bytes(), 0, |template, end| found.push((template, end)));
+            shapes.at(text.as_bytes(), 0, |end, _, ends| {
+                found.extend(ends.iter().map(|template| (*template, end)));
+            });
             found
         };
         assert_eq!(found("536-22-8726 x"), [(0, 11)]);

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use super::context::{Hit, Hits, Lexicon, NEUTRAL, Topic, VERSION};
+use super::context::{Hit, Hits, Lexicon, Marks, NEUTRAL, Topic, VERSION};
 use super::engine::{Engine, Scan};
 use super::rules::{How, Rule, Scanner};
 use super::tables::{Place, Tables, Title};
@@ -14,6 +14,9 @@ pub(super) struct Surroundings<'s, 'a> {
     lexicon: &'s Lexicon,
     /// The start whose words were read last, their topics, and memory for words.
     last: (usize, Hits, Folded),
+    /// The start that was asked about last, and what is spoken of around it; by the names on the way alone.
+    marks: (usize, Marks),
+    place: Option<Marks>,
     tables: OnceCell<Tables>,
     /// The start whose column was looked for last, and its title.
     column: Cell<(usize, Option<Place>)>,
@@ -25,7 +28,16 @@ impl<'s, 'a> Surroundings<'s, 'a> {
     pub fn new(scan: &'s Scan<'s, 'a>, lexicon: &'s Lexicon) -> Self {
         let last = (usize::MAX, Hits::default(), Folded::default());
         let column = Cell::new((usize::MAX, None));
-        Self { scan, lexicon, last, tables: OnceCell::new(), column, bare: OnceCell::new() }
+        Self {
+            scan,
+            lexicon,
+            last,
+            marks: (usize::MAX, 0),
+            place: None,
+            tables: OnceCell::new(),
+            column,
+            bare: OnceCell::new(),
+        }
     }
 }
 
@@ -40,11 +52,17 @@ impl Surroundings<'_, '_> {
         hits
     }
 
-    /// Whether anything at all around a value may speak of a topic; what `context` needs to say so.
-    pub fn may_speak(&mut self, topic: Topic, start: usize) -> bool {
-        self.near(start).holds(topic)
-            || self.scan.around.mentions(topic)
-            || self.column(start).is_some_and(|title| title.hits(self.lexicon).holds(topic))
+    /// What anything at all around a value may speak of; what `context` needs to say so.
+    pub fn marks(&mut self, start: usize) -> Marks {
+        let (last, marks) = self.marks;
+        if last == start {
+            return marks;
+        }
+        let around = *self.place.get_or_insert_with(|| self.scan.around.marks());
+        let column = self.column(start).map_or(0, |title| title.hits(self.lexicon).marks());
+        let marks = self.near(start).marks() | around | column;
+        self.marks = (start, marks);
+        marks
     }
 
     pub fn weak(engine: &Engine, rule: usize) -> bool {

@@ -281,14 +281,24 @@ impl Reading {
     /// Reads on to the end of `line`, whose first cell begins at `from`, and calls with the number of the separator
     /// and its place where a cell ends.
     fn go(&mut self, line: &[u8], from: usize, mut cut: impl FnMut(usize, usize)) {
-        while let Some(&byte) = line.get(self.at) {
-            let at = self.at;
-            self.at += 1;
+        while let Some(rest) = line.get(self.at..).filter(|rest| !rest.is_empty()) {
+            let plain = match self.quote {
+                Some(open) => memchr::memchr(open, rest),
+                None if self.spaces > 0 => Some(0),
+                None => rest.iter().position(|byte| may_cut(*byte)),
+            };
+            let at = self.at + plain.unwrap_or(rest.len());
+            let Some(&byte) = line.get(at) else {
+                self.at = at;
+                return;
+            };
+            self.at = at + 1;
             match (self.quote, byte) {
-                (Some(open), byte) if open == byte => self.quote = None,
-                (Some(_), _) => continue,
+                (Some(_), _) => self.quote = None,
                 (None, b' ') => {
-                    self.spaces += 1;
+                    // One space separates words, not cells.
+                    let single = self.spaces == 0 && line.get(self.at).is_some_and(|next| *next != b' ');
+                    self.spaces += usize::from(!single);
                     continue;
                 }
                 (None, b'|') => cut(0, at),
@@ -312,6 +322,22 @@ impl Reading {
             }
         }
     }
+}
+
+/// Whether a cell may end at a byte, or a quoted part begin.
+#[allow(clippy::indexing_slicing, reason = "every byte has a place in a table of 256")]
+fn may_cut(byte: u8) -> bool {
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut at = 0;
+        while at < CUTS.len() {
+            table[CUTS[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    const CUTS: &[u8] = b" |\t;,\"'";
+    TABLE[byte as usize]
 }
 
 fn cells(line: &str, separator: Separator) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{LazyCell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::digits::whole_number;
 use super::found::{Around, Leads, Signs};
@@ -337,9 +337,9 @@ impl<'w> Walk<'w, '_, '_> {
         if named { Named::Maybe } else { Named::No }
     }
 
-    fn name(&self, name: &str) -> Rc<Name> {
+    fn name(&self, name: &str) -> Arc<Name> {
         let engine = self.pass.engine;
-        self.names.borrow_mut().get((engine.lexicon(), engine.claims()), name)
+        self.names.borrow_mut().get((engine.usual(), engine.lexicon(), engine.claims()), name)
     }
 
     fn place(&self) -> Place {
@@ -352,7 +352,7 @@ impl<'w> Walk<'w, '_, '_> {
         let name = |name: &str| self.name(name);
         let labels = nearest.labels(self.text, self.pass.limits, name);
         let above = nearest.above(|| {
-            let mut above: Vec<Rc<Name>> =
+            let mut above: Vec<Arc<Name>> =
                 objects.map(|frame| frame.name(self.text, name)).take(ANCESTORS - 1).collect();
             let missing = (ANCESTORS - 1).saturating_sub(above.len());
             above.extend(self.above.place.own.iter().chain(&*self.above.place.above).take(missing).cloned());
@@ -370,7 +370,7 @@ impl<'w> Walk<'w, '_, '_> {
     }
 
     /// The title of the column, for a value in a row of rows.
-    fn column(&self) -> Option<Rc<Name>> {
+    fn column(&self) -> Option<Arc<Name>> {
         let [.., rows, row] = self.frames.as_slice() else { return None };
         if rows.is_object() || row.is_object() {
             return None;
