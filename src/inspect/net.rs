@@ -23,6 +23,9 @@ pub(super) fn ip(bytes: &[u8], at: usize) -> Option<Address> {
     while end > start && bytes.get(end - 1) == Some(&b'.') {
         end -= 1;
     }
+    if end - start > LONGEST {
+        return None;
+    }
     let count = |sign: u8| memchr::memchr_iter(sign, bytes.get(start..end).unwrap_or_default()).count();
     let colons = count(b':');
     // Times and numbers with a fraction have fewer.

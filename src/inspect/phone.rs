@@ -103,6 +103,7 @@ const SHORTEST: usize = 7;
 
 /// The number whose first digit stands at `at`.
 pub(super) fn phone(bytes: &[u8], at: usize) -> Option<Phone> {
+    let (start, plus) = opening(bytes, at)?;
     let mut groups: [Group; 8] = [Group { start: 0, end: 0, join: 0 }; 8];
     let count = read(bytes, at, &mut groups);
     let mut digits = 0;
@@ -114,7 +115,6 @@ pub(super) fn phone(bytes: &[u8], at: usize) -> Option<Phone> {
     if count < least {
         return None;
     }
-    let (start, plus) = opening(bytes, at)?;
     let each = |count: usize| whole(bytes, (start, at), groups.get(..count)?, plus);
     if !plus {
         return (least..=count).rev().find_map(each);
