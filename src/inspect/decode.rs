@@ -187,15 +187,22 @@ fn blob(bytes: &[u8], start: usize, end: usize) -> Option<Blob> {
     {
         return Some(Blob { start, end: start + skip + body.len(), text, encoding: "hex" });
     }
-    let (end, joined) = with_lines(bytes, start, end);
+    let (far, joined) = with_lines(bytes, start, end);
+    // The word on the next line may be none of it.
+    unfold(bytes, (start, far), &joined)
+        .or_else(|| (far > end).then(|| unfold(bytes, (start, end), run)).flatten())
+}
+
+/// What letters stand for that are no hexadecimal digits.
+fn unfold(bytes: &[u8], (start, end): (usize, usize), joined: &[u8]) -> Option<Blob> {
     if joined.len() > LONGEST {
         return None;
     }
     let base32 = || {
         let body = joined.len() >= SHORTEST_BASE32;
-        unbase32(&joined).filter(|_| body).and_then(whole_text).map(|text| (text, "base32"))
+        unbase32(joined).filter(|_| body).and_then(whole_text).map(|text| (text, "base32"))
     };
-    let bytes64 = unbase64(&joined);
+    let bytes64 = unbase64(joined);
     let inflated =
         || bytes64.as_deref().and_then(inflated).and_then(whole_text).map(|text| (text, "compressed"));
     let (text, encoding) = inflated()

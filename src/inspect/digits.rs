@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::bytes::{self, ALPHANUMERIC, DIGIT, LETTER, POINT, WORD};
+use super::bytes::{self, ALPHANUMERIC, DIGIT, HEX, LETTER, POINT, WORD};
 use super::checks::iban_length;
 
 /// Bytes behind a digit that are looked at to tell whether there is more than a small number.
@@ -55,14 +55,28 @@ fn promising(bytes: &[u8], start: usize, length: usize) -> bool {
             let before = behind();
             // The end of a number whose beginning has been noted: `…-22-8726`.
             let tail = || count(bytes.get(start.saturating_sub(12)..start).unwrap_or_default()) >= 3;
-            (word > length && word + before >= 8) || before >= 5 || (before > 0 && tail())
+            (word > length && word + before >= 8)
+                || before >= 5
+                || (before > 0 && tail())
+                || paired(bytes, start)
         }
         // One digit among letters: a long word, or hexadecimal with colons.
         _ => {
             bytes.get(start + length) == Some(&b':')
                 || bytes::run(ahead, 0, AHEAD, ALPHANUMERIC) + behind() >= 17
+                || paired(bytes, start)
         }
     }
+}
+
+/// Whether the word that holds the byte at `at` is a pair of letters and digits with the same sign before or behind the next
+/// pair: `a2-2d-d0`, `bb:ab:4b`.
+fn paired(bytes: &[u8], at: usize) -> bool {
+    let start = at - bytes::run_back(bytes, at, 2, ALPHANUMERIC);
+    let signs = |sign: u8, next: usize| matches!(sign, b':' | b'-') && bytes.get(next) == Some(&sign);
+    let behind = bytes.get(start + 2).is_some_and(|sign| signs(*sign, start + 5));
+    let before = start.checked_sub(4).and_then(|four| Some((*bytes.get(start - 1)?, four)));
+    bytes::run(bytes, start, 3, HEX) == 2 && (behind || before.is_some_and(|(sign, four)| signs(sign, four)))
 }
 
 /// How many digits there are.

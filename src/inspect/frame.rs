@@ -15,7 +15,8 @@ use super::shifts::unescape;
 use super::words::holds_mask;
 
 /// Keys whose value is named by a sibling or by the key above.
-pub(super) const VALUE_NAMES: &[&str] = &["value", "val", "plaintext", "stringValue", "secretString"];
+pub(super) const VALUE_NAMES: &[&str] =
+    &["value", "val", "answer", "plaintext", "stringValue", "secretString"];
 /// Keys whose string says what a sibling is.
 const LABEL_NAMES: &[&str] = &[
     "type",
@@ -31,6 +32,7 @@ const LABEL_NAMES: &[&str] = &[
     "property",
     "column",
     "attribute",
+    "question",
 ];
 /// Keys under which blocks hold their text.
 const TEXT_NAMES: &[&str] =

@@ -81,6 +81,10 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
             break;
         }
     }
+    // Numbers a line that grow little by little are a column of a table.
+    if first > 1 && join == Some(b"\n") && grows(run.digits(), first) {
+        return None;
+    }
     // A list of numbers has more of them before or behind.
     let listed = join.is_some_and(|join| join.contains(&b',')) && in_list(bytes, at, end);
     let complete = !listed && (gap(bytes, end) == 0 || group(bytes, end + gap(bytes, end)) == 0);
@@ -94,6 +98,13 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
     };
     let fits = groups >= least && (8..=MOST).contains(&run.length);
     (fits && complete && !usual && !is_word(bytes.get(end))).then_some(Run { end, ..run })
+}
+
+/// Whether each group of so many digits is a little more than the one before.
+fn grows(digits: &[u8], width: usize) -> bool {
+    let value = |group: &[u8]| group.iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let values: Vec<u32> = digits.chunks_exact(width).map(value).collect();
+    values.windows(2).all(|pair| matches!(pair, [one, next] if (1..100).contains(&next.saturating_sub(*one))))
 }
 
 fn in_list(bytes: &[u8], start: usize, end: usize) -> bool {

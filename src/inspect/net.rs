@@ -152,9 +152,12 @@ pub(super) fn mac(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
             .split(|byte| *byte == join)
             .all(|group| group.len() == width && group.iter().all(u8::is_ascii_hexdigit));
     let clear = !is_word(before(bytes, start)) && !is_word(bytes.get(start + text.len()));
+    // Three numbers with dots are a version, or a key of a collation: `0001.0002.0003`, `[.1FEB.0021.0002]`.
+    let dotted =
+        join == b'.' && (before(bytes, start) == Some(&b'.') || !text.iter().any(u8::is_ascii_alphabetic));
     let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit() && **byte != b'0');
     let blank = digits.clone().count() == 0 || digits.clone().all(|byte| byte.eq_ignore_ascii_case(&b'f'));
-    (well_formed && clear && !blank).then_some((start, start + text.len()))
+    (well_formed && clear && !dotted && !blank).then_some((start, start + text.len()))
 }
 
 #[cfg(test)]

@@ -474,7 +474,7 @@ fn like(letter: char) -> Fold {
         'ԁ' => 'd',
         'ԛ' => 'q',
         'ԝ' => 'w',
-        'կ' => 'k',
+        'կ' | 'к' | 'κ' => 'k',
         'ո' => 'n',
         _ => return Fold::Keep,
     })

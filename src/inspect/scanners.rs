@@ -10,7 +10,8 @@ use super::digits::{before, is_word};
 const FILES: &[&str] = &[
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "js", "mjs", "cjs", "jsx", "ts", "tsx", "css",
     "scss", "json", "git", "html", "htm", "xml", "yaml", "yml", "toml", "lock", "txt", "pdf", "exe", "dll",
-    "map", "csv", "log", "tgz", "gz", "whl", "jar", "php", "java", "cpp",
+    "map", "csv", "log", "tar", "tgz", "bz2", "rpm", "deb", "service", "socket", "timer", "slice", "scope",
+    "mount", "gz", "whl", "jar", "php", "java", "cpp",
 ];
 
 /// The address around the lead at `at..after`: an `@`, or what people write for it: `[at]`, ` at `.
@@ -162,15 +163,23 @@ pub(super) fn iban(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let mut letters = String::with_capacity(length);
     let mut end = start;
+    let (mut small, mut large, mut fours) = (false, false, true);
     while letters.len() < length {
         match bytes.get(end)? {
-            byte if byte.is_ascii_alphanumeric() => letters.push(char::from(byte.to_ascii_uppercase())),
-            b' ' | b'-' | b'.' if is_word(before(bytes, end)) => {}
+            byte if byte.is_ascii_alphanumeric() => {
+                small |= byte.is_ascii_lowercase();
+                large |= byte.is_ascii_uppercase();
+                letters.push(char::from(byte.to_ascii_uppercase()));
+            }
+            b' ' | b'-' | b'.' if is_word(before(bytes, end)) => fours &= letters.len().is_multiple_of(4),
             _ => return None,
         }
         end += 1;
     }
-    (!is_word(bytes.get(end)) && mod_97(&letters)).then_some((start, end))
+    // Words that follow are none of it: `LU313965648VG left the`, `ba83-cb12f507f458 took`.
+    let apart = end - start > letters.len();
+    let glued = apart && small && (large || !fours || bytes.get(start + 4).is_some_and(|sign| *sign == b'-'));
+    (!glued && !is_word(bytes.get(end)) && mod_97(&letters)).then_some((start, end))
 }
 
 /// The JSON Web Token that begins at `at`, if its header decodes and names an algorithm (RFC 7515, RFC 7516).

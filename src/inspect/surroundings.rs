@@ -135,15 +135,17 @@ impl Surroundings<'_, '_> {
 
     pub fn tells_address(&mut self, topic: Topic, start: usize, doubtful: bool) -> bool {
         let near = self.near(start);
-        let version = near.get(VERSION);
-        match near.get(topic) {
-            Some(hit) => version.is_none_or(|version| hit.distance <= version.distance),
-            None => {
-                version.is_none()
-                    && !doubtful
-                    && self.scan.around.own.iter().all(|name| name.hits.get(VERSION).is_none())
-            }
+        let (own, version) = (near.get(topic), near.get(VERSION));
+        // A version ends its line: the next one of a log begins with whoever asked.
+        let between = |hit: &Hit| self.scan.text.get(start.saturating_sub(hit.distance)..start);
+        let version = version.filter(|hit| between(hit).is_none_or(|between| !between.contains('\n')));
+        if let Some(hit) = own {
+            return version.is_none_or(|version| hit.distance <= version.distance);
         }
+        let around = &self.scan.around;
+        version.is_none()
+            && (!doubtful || around.speaks_of(topic, false).is_some())
+            && around.own.iter().all(|name| name.hits.get(VERSION).is_none())
     }
 }
 

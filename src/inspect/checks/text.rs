@@ -124,5 +124,6 @@ fn all_the_same(value: &str) -> bool {
 /// Whether a value is a path or an address rather than a secret.
 pub(in crate::inspect) fn location(value: &str) -> bool {
     value.contains("://")
+        || value.starts_with("arn:")
         || ["/", "./", "../", "~/"].iter().any(|start| value.starts_with(start)) && value.len() < 40
 }
