@@ -26,6 +26,7 @@ mod follow;
 mod found;
 mod frame;
 mod hasher;
+mod html;
 mod inspector;
 mod joined;
 mod ledger;
@@ -65,6 +66,8 @@ mod tables;
 mod tests;
 mod told;
 mod trace;
+#[cfg(test)]
+mod traffic;
 mod walk;
 mod words;
 

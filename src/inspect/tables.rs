@@ -1,9 +1,10 @@
 //! Tables in a text, so that a column's title can say what its values are: CSV, TSV, Markdown, columns of spaces,
-//! rows of `INSERT INTO`.
+//! rows of `INSERT INTO`, tables of HTML.
 
 use std::cell::{Cell, OnceCell};
 
 use super::context::{Hits, Lexicon};
+use super::html;
 
 /// What separates cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +51,17 @@ impl Title {
 /// Which column of which table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    of_statement: bool,
+    kind: Kind,
     block: usize,
     column: usize,
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Lines,
+    Statement,
+    Html,
 }
 
 /// All tables of a text.
@@ -62,6 +71,8 @@ pub(super) struct Tables {
     lines: Vec<Block>,
     /// Rows of statements, the same.
     inserts: Vec<Block>,
+    /// Rows of tables of HTML, the same.
+    html: Vec<Block>,
     /// How far lines were read that were asked for last: values are asked for nearly in order.
     last: Cell<[Option<Asked>; 3]>,
 }
@@ -92,6 +103,8 @@ impl Tables {
             tables.read_lines(text);
         }
         tables.read_inserts(text);
+        let html = html::tables(text).into_iter();
+        tables.html = html.map(|(rows, titles)| Block::new(rows, Separator::Sign(b'<'), titles)).collect();
         tables
     }
 
@@ -172,21 +185,30 @@ impl Tables {
 
     /// The column in which the byte at `at` stands.
     pub fn column(&self, text: &str, at: usize) -> Option<Place> {
+        if let Some(block) = holding(&self.html, at) {
+            // The row's own tag stands before its first cell.
+            let column = html::cell(text.as_bytes().get(at.saturating_sub(REACH)..at)?)?;
+            return Some(Place { kind: Kind::Html, block, column });
+        }
         if let Some(block) = holding(&self.inserts, at) {
             let start = self.inserts.get(block)?.start;
             let from = text.ceil_char_boundary(start.max(at.saturating_sub(REACH)));
             let row = text.get(from..at)?;
             let column = cell_of_row(row.get(row_start(row)?..)?.as_bytes());
-            return Some(Place { of_statement: true, block, column });
+            return Some(Place { kind: Kind::Statement, block, column });
         }
         let block = holding(&self.lines, at)?;
         let column = self.cell_of_line(text, at, self.lines.get(block)?.separator);
-        Some(Place { of_statement: false, block, column })
+        Some(Place { kind: Kind::Lines, block, column })
     }
 
     /// The title of a column, if it has one.
     pub fn title(&self, place: Place) -> Option<&Title> {
-        let blocks = if place.of_statement { &self.inserts } else { &self.lines };
+        let blocks = match place.kind {
+            Kind::Lines => &self.lines,
+            Kind::Statement => &self.inserts,
+            Kind::Html => &self.html,
+        };
         let title = blocks.get(place.block)?.titles.get(place.column);
         title.filter(|title| !title.text.is_empty())
     }
