@@ -8,8 +8,10 @@
 //! → `engine` (leads, rules, validators) → `overlap` → edits of the original bytes.
 
 mod bytes;
+mod candidate;
 mod checks;
 mod claims;
+mod codes;
 mod config;
 mod context;
 mod crypto;

@@ -77,9 +77,8 @@ pub(super) fn value_after(text: &str, start: usize, end: usize) -> Option<(usize
 }
 
 /// What may stand between a name and its value.
-const SEPARATORS: &[&[u8]] = &[
-    b":=", b"=>", b"==", b"=", b": ", b":", b">", b"is ", b"was ", b"lautet ", b"ist ", b"|| ", b"?? ", b"| ",
-];
+const SEPARATORS: &[&[u8]] =
+    &[b":=", b"=>", b"==", b"=", b": ", b":", b">", b"is ", b"was ", b"lautet ", b"|| ", b"?? ", b"| "];
 
 /// The value beside a label: `"name": "API_KEY", "value": "…"`, `key="API_KEY" value="…"`, or on the next line of YAML.
 fn labelled(bytes: &[u8], at: usize) -> Option<usize> {

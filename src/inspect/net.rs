@@ -132,7 +132,7 @@ fn v6(bytes: &[u8], start: usize, end: usize) -> Option<Address> {
 }
 
 /// Six pairs of hexadecimal digits with colons or hyphens, or three groups of four with dots.
-pub(super) fn mac(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(super) fn mac(bytes: &[u8], at: usize) -> Option<Address> {
     let mut start = at - bytes::run_back(bytes, at, 18, HEX | POINT | HYPHEN);
     while bytes::at(bytes, start, POINT | HYPHEN) {
         start += 1;
@@ -152,12 +152,14 @@ pub(super) fn mac(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
             .split(|byte| *byte == join)
             .all(|group| group.len() == width && group.iter().all(u8::is_ascii_hexdigit));
     let clear = !is_word(before(bytes, start)) && !is_word(bytes.get(start + text.len()));
-    // Three numbers with dots are a version, or a key of a collation: `0001.0002.0003`, `[.1FEB.0021.0002]`.
-    let dotted =
-        join == b'.' && (before(bytes, start) == Some(&b'.') || !text.iter().any(u8::is_ascii_alphabetic));
+    // A key of a collation: `[.1FEB.0021.0002]`.
+    let dotted = join == b'.' && before(bytes, start) == Some(&b'.');
+    // Three numbers with dots are more often a version: `0001.0002.0003`.
+    let doubtful = join == b'.' && !text.iter().any(u8::is_ascii_alphabetic);
     let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit() && **byte != b'0');
     let blank = digits.clone().count() == 0 || digits.clone().all(|byte| byte.eq_ignore_ascii_case(&b'f'));
-    (well_formed && clear && !dotted && !blank).then_some((start, start + text.len()))
+    let end = start + text.len();
+    (well_formed && clear && !dotted && !blank).then_some(Address { start, end, doubtful })
 }
 
 #[cfg(test)]
@@ -206,7 +208,7 @@ mod tests {
     fn macs_are_whole() {
         let found = |text: &str| {
             let at = text.bytes().position(|byte| byte.is_ascii_digit()).unwrap();
-            mac(text.as_bytes(), at).map(|(start, end)| text.get(start..end).unwrap().to_owned())
+            mac(text.as_bytes(), at).map(|mac| text.get(mac.start..mac.end).unwrap().to_owned())
         };
         for text in ["aa:1b:44:11:3a:b7", "00-1B-44-11-3A-B7", "001b.4411.3ab7"] {
             assert_eq!(found(&format!("at {text}, ")).as_deref(), Some(text));

@@ -136,9 +136,12 @@ impl Surroundings<'_, '_> {
     pub fn tells_address(&mut self, topic: Topic, start: usize, doubtful: bool) -> bool {
         let near = self.near(start);
         let (own, version) = (near.get(topic), near.get(VERSION));
-        // A version ends its line: the next one of a log begins with whoever asked.
+        // A line that ends with a version: the next one of a log begins with whoever asked.
         let between = |hit: &Hit| self.scan.text.get(start.saturating_sub(hit.distance)..start);
-        let version = version.filter(|hit| between(hit).is_none_or(|between| !between.contains('\n')));
+        let ends = |between: &str| {
+            between.split_once('\n').is_some_and(|(line, _)| line.bytes().any(|byte| byte.is_ascii_digit()))
+        };
+        let version = version.filter(|hit| !between(hit).is_some_and(ends));
         if let Some(hit) = own {
             return version.is_none_or(|version| hit.distance <= version.distance);
         }

@@ -17,7 +17,9 @@ const TEXTS: &[&str] = &[
     "Authorization: token «8f3kQ2aV9bR7b1mZ4qWc0kPqLrT5»",
     "hasło: «Lato!2026xyz»",
     "Das Passwort lautet «Sommer!2026x»",
-    "docker run -u 1000:1000 --user 10001:10001 alpine",
+    "docker run -u 1000:1000 --user app:group2026 alpine",
+    "login pass: 12/12, user_pass=95.5, devices are identified by 'serial91'",
+    "curl -u admin:$TOKEN1 x; mysql -u app -protocol=tcp4; version:\n45.33.32.156",
     "secret: arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-Ab12Cd",
     // an address in the line below a version
     "x \"Mozilla/5.0 Chrome/126.0.0.0\"\n«203.129.36.196» - - [12/Sep",
@@ -33,7 +35,7 @@ const TEXTS: &[&str] = &[
     "născută pe «16.09.1984»",
     "fødselsnummeret mitt: «11067265396»",
     // hardware addresses with few digits, and what looks like some
-    "MAC «a2-2d-d0-db-d9-bd», «bb:ab:4b:2d:7f:ea»",
+    "MAC «a2-2d-d0-db-d9-bd», «bb:ab:4b:2d:7f:ea», mac «0012.3456.7890»",
     "0111 ; [.1FEB.0021.0002][.0000.0039.0002], values 0001.0002.0003 x",
     // words behind letters and digits are no part of an account's number
     "Parcel LU313965648VG left the depot",

@@ -75,14 +75,21 @@ pub(in crate::inspect) fn placeholder(value: &str) -> bool {
         let tail = bytes.len().checked_sub(mark.len()).and_then(|from| bytes.get(from..));
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(mark.as_bytes()))
     };
-    let name_only =
-        value.starts_with('$') && value.bytes().skip(1).all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let name_only = value.starts_with('$')
+        && value
+            .bytes()
+            .skip(1)
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let within =
+        |open: char, close: char| value.len() > 2 && value.starts_with(open) && value.ends_with(close);
     WHOLE.iter().any(|whole| value.eq_ignore_ascii_case(whole))
         || holds_hint(bytes)
         || ends("example")
         || starts(CALLS)
         || starts(&["${", "{{", "<", "%{", "$(", "#{", "@@", "*"])
         || name_only
+        || within('{', '}')
+        || within('%', '%')
         || (value.ends_with(')') && value.contains('('))
         || all_the_same(value)
         || crate::inspect::words::holds_mask(value)
