@@ -3,9 +3,8 @@
 use super::cuts::Cuts;
 use super::shifts::{Shifts, unicode_escape};
 
-/// Bytes on either side of a code of quoted-printable that are read with it. Its lines are short: what is long has a code
-/// in each of them.
-const QUOTED_REACH: usize = 512;
+/// Bytes on either side of a code that are read with it: longer than any value but a key of many lines.
+pub(super) const CODE_REACH: usize = 2_048;
 
 /// The character at the start of `bytes`, read through the codes of URLs, JSON, C and HTML.
 pub(super) fn decoded(letter: char, bytes: &[u8]) -> (char, usize) {
@@ -131,7 +130,7 @@ pub(super) fn unquoted(text: &str) -> Option<(String, Shifts)> {
     if codes < 3 {
         return None;
     }
-    let mut cuts = Cuts::new(text, QUOTED_REACH);
+    let mut cuts = Cuts::new(text, CODE_REACH);
     for at in memchr::memchr_iter(b'=', bytes) {
         let (with, length) = match (code(at), soft(at)) {
             (Some((letter, width)), _) => (Some(letter), width),

@@ -2,8 +2,8 @@
 
 use super::shifts::Shifts;
 
-/// Stands for what is left out: nothing that is looked for goes on across it.
-const APART: &str = "\n\0\n";
+/// Stands for what is left out.
+const APART: &str = "\n\n";
 /// Nothing is left out.
 pub(super) const WHOLE: usize = usize::MAX >> 2;
 

@@ -1,7 +1,7 @@
 //! A plainer view of a text for detectors: hidden characters dropped, digits and letters of other widths and
 //! scripts as ASCII, with offsets back to the text. What is shown to anyone is never the view.
 
-use super::codes::{decoded, unquoted};
+use super::codes::{CODE_REACH, decoded, unquoted};
 use super::cuts::{Cuts, WHOLE};
 use super::joined::{concatenated, untagged};
 use super::shifts::Shifts;
@@ -16,8 +16,6 @@ const ZEROS: &[u32] = &[
     0x1E2F0, 0x1E950, 0x1FBF0,
 ];
 
-/// Bytes on either side of a code that are read with it: longer than any value but a key of many lines.
-const CODE_REACH: usize = 2_048;
 /// Characters before a look-alike that are of its word.
 const BACK: usize = 64;
 /// Bytes of a word from there on.

@@ -279,11 +279,7 @@ pub(super) fn private_key(bytes: &[u8], at: usize, ends: &mut Ends) -> Option<(u
         return None;
     }
     let body = at + 11 + label_length + 5;
-    // A zero stands where a view leaves something out: the marker behind it ends another key.
-    let whole = |end: &usize| {
-        end - body <= BLOCK && bytes.get(body..*end).is_some_and(|body| memchr::memchr(0, body).is_none())
-    };
-    if let Some(end) = ends.after(bytes, body).filter(whole) {
+    if let Some(end) = ends.after(bytes, body).filter(|end| end - body <= BLOCK) {
         let tail = bytes.get(end + END.len()..bytes.len().min(end + 80))?;
         let close = tail.windows(5).position(|part| part == b"-----").map_or(0, |close| close + 5);
         let filled = body_length(bytes.get(body..end)?) >= 32;

@@ -83,10 +83,20 @@ fn keys_and_labels_that_were_once_overlooked_speak_for_their_values() {
         (json!({"answers": [{"question": "Date of birth", "answer": "27/06/1986"}]}), "27/06/1986"),
         (json!({"kojin_bango": "3730-6307-2061"}), "3730-6307-2061"),
         (json!({"client_ip": "17.25.24.13"}), "17.25.24.13"),
+        // A bracket is no hint that a value stands for another.
+        (json!({"password": "{Abc123xyz9}"}), "Abc123xyz9"),
     ] {
         let filtered = inspector().filter(value.to_string(), &subject(&[])).unwrap();
         assert!(!filtered.value().contains(secret), "{value}");
     }
     let account = json!({"accountId": "123456789012"}).to_string();
     assert_eq!(inspector().filter(account.clone(), &subject(&[])).unwrap().value(), &account);
+}
+
+#[test]
+fn a_private_key_goes_as_a_whole_whatever_byte_stands_in_it() {
+    let half = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj".repeat(4);
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{half}\0\n\0\n{half}\n-----END PRIVATE KEY-----\n");
+    let filtered = inspector().filter(json!(key).to_string(), &subject(&[])).unwrap();
+    assert_eq!(filtered.value(), "\"[PRIVATE_KEY]\\n\"");
 }

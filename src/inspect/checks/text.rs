@@ -80,16 +80,12 @@ pub(in crate::inspect) fn placeholder(value: &str) -> bool {
             .bytes()
             .skip(1)
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    let within =
-        |open: char, close: char| value.len() > 2 && value.starts_with(open) && value.ends_with(close);
     WHOLE.iter().any(|whole| value.eq_ignore_ascii_case(whole))
         || holds_hint(bytes)
         || ends("example")
         || starts(CALLS)
         || starts(&["${", "{{", "<", "%{", "$(", "#{", "@@", "*"])
         || name_only
-        || within('{', '}')
-        || within('%', '%')
         || (value.ends_with(')') && value.contains('('))
         || all_the_same(value)
         || crate::inspect::words::holds_mask(value)
