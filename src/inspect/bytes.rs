@@ -77,17 +77,32 @@ pub(super) fn at(bytes: &[u8], at: usize, classes: u8) -> bool {
 /// How many bytes from `from` on are of these classes, at most `most`.
 pub(super) fn run(bytes: &[u8], from: usize, most: usize, classes: u8) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    rest.iter().take(most).take_while(|byte| is(**byte, classes)).count()
+    let rest = rest.get(..most).unwrap_or(rest);
+    rest.iter().position(|byte| !is(*byte, classes)).unwrap_or(rest.len())
 }
 
 /// How many bytes right before `to` are of these classes, at most `most`.
 pub(super) fn run_back(bytes: &[u8], to: usize, most: usize, classes: u8) -> usize {
     let head = bytes.get(to.saturating_sub(most)..to).unwrap_or_default();
-    head.iter().rev().take_while(|byte| is(**byte, classes)).count()
+    head.iter().rev().position(|byte| !is(*byte, classes)).unwrap_or(head.len())
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// How many bytes from `from` on are `CODED`, eight at a time.
+pub(super) fn coded_run(bytes: &[u8], from: usize) -> usize {
+    let (chunks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
+    let mut length = 0;
+    for chunk in chunks {
+        let others = not_coded(u64::from_le_bytes(*chunk));
+        if others != 0 {
+            return length + (others.trailing_zeros() / 8) as usize;
+        }
+        length += 8;
+    }
+    length + run(rest, 0, 8, CODED)
+}
 
 /// The high bit of each of eight bytes that is none of `CODED`.
 pub(super) fn not_coded(word: u64) -> u64 {

@@ -41,7 +41,7 @@ pub(super) fn judge(
     }
     // Where nothing speaks of the type, a shape that needs words is none; only who asks why is told more.
     let silent = !alone && needs_words(rule) && around.scan.notes.is_none();
-    if silent && around.marks(start) & mark(topic_of(index)) == 0 {
+    if silent && !around.may_speak_of(mark(topic_of(index)), start) {
         return None;
     }
     if !(forms.check.passes(value) && spelled(forms, around.scan.text.as_bytes(), (start, end))) {

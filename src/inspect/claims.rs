@@ -11,13 +11,18 @@ use super::rules::{How, Rule};
 /// What the endings of names say.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    endings: HashMap<Box<str>, Ending, Quick>,
-    /// Lengths of all endings, the shortest first.
-    lengths: Vec<usize>,
+    /// Endings by their last letters.
+    endings: HashMap<[u8; TAIL], Vec<Known>, Quick>,
     /// Words of vendors, and for each the rules that need one of them.
     vendors: Option<AhoCorasick>,
     of_vendors: Vec<Vec<usize>>,
 }
+
+/// Letters by which endings are looked up; shorter ones have zeros before them.
+const TAIL: usize = 3;
+
+/// An ending, and what it says.
+type Known = (Box<str>, Ending);
 
 #[derive(Debug, Default)]
 struct Ending {
@@ -25,6 +30,8 @@ struct Ending {
     of: Vec<usize>,
     /// Rules that it does not belong to, whatever else it ends with.
     not: Vec<usize>,
+    /// What all endings say together that a name has whose longest one this is, in order.
+    rules: Box<[usize]>,
 }
 
 impl Claims {
@@ -42,18 +49,32 @@ impl Claims {
             }
             let How::Named(named) = &rule.how else { continue };
             for phrase in &named.squashed {
-                claims.endings.entry(phrase.as_str().into()).or_default().of.push(index);
+                claims.add(phrase, |ending| ending.of.push(index));
             }
             for phrase in &named.unless {
-                claims.endings.entry(phrase.as_str().into()).or_default().not.push(index);
+                claims.add(phrase, |ending| ending.not.push(index));
             }
         }
-        claims.lengths = claims.endings.keys().map(|ending| ending.len()).collect();
-        claims.lengths.sort_unstable();
-        claims.lengths.dedup();
+        let longest: Vec<Box<str>> =
+            claims.endings.values().flatten().map(|(ending, _)| ending.clone()).collect();
+        for longest in longest {
+            let rules = claims.together(&longest);
+            claims.add(&longest, |ending| ending.rules = rules);
+        }
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(vendors);
         claims.vendors = Some(automaton.map_err(|source| Error::Automaton { source: source.into() })?);
         Ok(claims)
+    }
+
+    fn add(&mut self, phrase: &str, add: impl FnOnce(&mut Ending)) {
+        let alike = self.endings.entry(tail(phrase, TAIL)).or_default();
+        if let Some((_, ending)) = alike.iter_mut().find(|(known, _)| &**known == phrase) {
+            add(ending);
+        } else {
+            let mut ending = Ending::default();
+            add(&mut ending);
+            alike.push((phrase.into(), ending));
+        }
     }
 
     /// The rules of whose vendors some words speak that are written together, in order.
@@ -67,18 +88,37 @@ impl Claims {
     }
 
     /// The rules for named secrets that a name belongs to whose words are written together, in order.
-    pub fn of(&self, squashed: &str) -> Box<[usize]> {
+    pub fn of(&self, squashed: &str) -> &[usize] {
+        self.endings(squashed).max_by_key(|(ending, _)| ending.len()).map_or(&[], |(_, ending)| &ending.rules)
+    }
+
+    /// All endings of a name.
+    fn endings(&self, squashed: &str) -> impl Iterator<Item = &Known> {
+        // A shorter ending than the tail stands under fewer letters.
+        let alike =
+            (1..=TAIL.min(squashed.len())).filter_map(|length| self.endings.get(&tail(squashed, length)));
+        alike.flatten().filter(|(ending, _)| squashed.ends_with(&**ending))
+    }
+
+    /// The rules of a name that has no longer ending than `longest`.
+    fn together(&self, longest: &str) -> Box<[usize]> {
         let (mut of, mut not) = (Vec::new(), Vec::new());
-        for length in self.lengths.iter().take_while(|length| **length <= squashed.len()) {
-            let ending = squashed.get(squashed.len() - length..).and_then(|ending| self.endings.get(ending));
-            if let Some(ending) = ending {
-                of.extend(&ending.of);
-                not.extend(&ending.not);
-            }
+        for (_, ending) in self.endings(longest) {
+            of.extend(&ending.of);
+            not.extend(&ending.not);
         }
         of.sort_unstable();
         of.dedup();
         of.retain(|rule| !not.contains(rule));
         of.into()
     }
+}
+
+/// The last letters of a name, at most so many.
+fn tail(name: &str, most: usize) -> [u8; TAIL] {
+    let mut tail = [0; TAIL];
+    for (place, byte) in tail.iter_mut().rev().zip(name.bytes().rev().take(most)) {
+        *place = byte;
+    }
+    tail
 }

@@ -1,5 +1,6 @@
 //! Characters that are written as codes: of URLs, JSON, C and HTML, and those of quoted-printable.
 
+use super::bytes;
 use super::cuts::Cuts;
 use super::shifts::{Shifts, unicode_escape};
 
@@ -111,6 +112,11 @@ fn entity(bytes: &[u8]) -> Option<(char, usize)> {
     Some((letter, 2 + end + usize::from(number.get(end) == Some(&b';'))))
 }
 
+/// Whether the sign at `at` stands between a name and digits.
+fn is_assignment(bytes: &[u8], at: usize) -> bool {
+    bytes::run_back(bytes, at, 2, bytes::LETTER) == 2 && bytes::run(bytes, at + 1, 2, bytes::DIGIT) == 2
+}
+
 /// A text of quoted-printable (RFC 2045 §6.7): three codes at least, or a soft line break.
 pub(super) fn unquoted(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
@@ -124,10 +130,14 @@ pub(super) fn unquoted(text: &str) -> Option<(String, Shifts)> {
         (Some(b'\r'), Some(b'\n')) => 3,
         _ => 0,
     };
-    let codes = memchr::memchr_iter(b'=', bytes)
-        .map(|at| usize::from(code(at).is_some()) + 3 * soft(at))
-        .sum::<usize>();
-    if codes < 3 {
+    // Numbers behind names (`took=470ms`, `id=37`) look like codes, but nothing is coded at just these places.
+    let (mut codes, mut telling) = (0, false);
+    for at in memchr::memchr_iter(b'=', bytes) {
+        let code = code(at).is_some();
+        codes += usize::from(code) + 3 * soft(at);
+        telling |= soft(at) > 0 || (code && !is_assignment(bytes, at));
+    }
+    if codes < 3 || !telling {
         return None;
     }
     let mut cuts = Cuts::new(text, CODE_REACH);

@@ -188,12 +188,14 @@ impl Lexicon {
         folded.read(text);
         let squashed = folded.squashed();
         let words = folded.words();
-        for (index, &(from, _, _)) in words.iter().enumerate() {
-            let begin = squashed.as_bytes().get(from..).is_some_and(|rest| self.starts.begin(rest));
-            if !begin {
+        let mut rest = words;
+        while let [(from, ..), others @ ..] = rest {
+            let (from, phrases) = (*from, rest.get(..MOST_WORDS).unwrap_or(rest));
+            rest = others;
+            if !squashed.as_bytes().get(from..).is_some_and(|letters| self.starts.begin(letters)) {
                 continue;
             }
-            for (more, &(_, to, end)) in words.iter().skip(index).take(MOST_WORDS).enumerate() {
+            for (more, &(_, to, end)) in phrases.iter().enumerate() {
                 if to - from > self.longest {
                     break;
                 }
@@ -201,7 +203,7 @@ impl Lexicon {
                 let Some(topics) = self.phrases.get(phrase) else { continue };
                 // `isn't in` is no `tin`; initials with dots are what they spell.
                 let initials = || {
-                    let parts = words.iter().skip(index).take(more + 1);
+                    let parts = phrases.iter().take(more + 1);
                     parts.filter(|(from, to, _)| to - from == 1).count()
                 };
                 if more > 0 && phrase.len() <= 4 && (1..=more).contains(&initials()) {
@@ -236,42 +238,49 @@ impl Lexicon {
     }
 }
 
-/// Bits for the first four letters of phrases, or all letters of shorter ones.
+/// Bits for the first letters of phrases, of each of which five bits count.
 struct Starts {
-    bits: Vec<u64>,
-    /// Letters of the shortest phrase.
-    shortest: usize,
+    /// Phrases of up to three letters, and whatever follows them.
+    short: Vec<u64>,
+    /// The first four letters of longer ones; some share a bit.
+    long: Vec<u64>,
 }
 
 impl Starts {
-    /// Letters that count.
-    const MOST: usize = 4;
-
     fn of<'p>(phrases: impl Iterator<Item = &'p [u8]>) -> Self {
-        let mut starts = Self { bits: vec![0; 1 << 10], shortest: Self::MOST };
+        let mut starts = Self { short: vec![0; 1 << 9], long: vec![0; 1 << 10] };
+        let add = |bits: &mut [u64], place: usize| {
+            bits.get_mut(place >> 6).into_iter().for_each(|bits| *bits |= 1 << (place & 63));
+        };
         for phrase in phrases {
-            let length = phrase.len().min(Self::MOST);
-            let (word, bit) = Self::place(phrase, length);
-            starts.bits.get_mut(word).into_iter().for_each(|bits| *bits |= bit);
-            starts.shortest = starts.shortest.min(length);
+            if let Some(letters) = phrase.first_chunk() {
+                add(&mut starts.long, Self::long(*letters));
+                continue;
+            }
+            let missing = 3usize.saturating_sub(phrase.len()) * 5;
+            let first = Self::all(phrase) << missing;
+            (first..first + (1 << missing)).for_each(|place| add(&mut starts.short, place));
         }
         starts
     }
 
     /// Whether a phrase may begin so.
     fn begin(&self, letters: &[u8]) -> bool {
-        (self.shortest..=Self::MOST.min(letters.len())).any(|length| {
-            let (word, bit) = Self::place(letters, length);
-            self.bits.get(word).is_some_and(|bits| bits & bit != 0)
-        })
+        let holds = |bits: &[u64], place: usize| {
+            bits.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1)
+        };
+        let first = |at: usize| letters.get(at).map_or(0, |letter| usize::from(letter & 31));
+        holds(&self.short, first(0) << 10 | first(1) << 5 | first(2))
+            || letters.first_chunk().is_some_and(|letters| holds(&self.long, Self::long(*letters)))
     }
 
-    /// Letters in each of which five bits count, and how many they are.
-    fn place(letters: &[u8], length: usize) -> (usize, u64) {
-        let letters = letters.iter().take(length);
-        let all = letters.fold(length as u64, |all, byte| all << 5 ^ u64::from(*byte & 0x1F));
-        let place = (all.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize;
-        (place >> 6, 1 << (place & 63))
+    /// The letters as one number.
+    fn all(letters: &[u8]) -> usize {
+        letters.iter().fold(0, |all, letter| all << 5 | usize::from(letter & 31))
+    }
+
+    fn long(letters: [u8; 4]) -> usize {
+        Self::all(&letters).wrapping_mul(0x9E37_79B9) >> 12 & 0xFFFF
     }
 }
 
@@ -286,9 +295,13 @@ pub(super) fn near(text: &str, at: usize) -> &str {
     let head = text.get(floor..at).unwrap_or_default();
     let mut start = head.len();
     let mut seen_word = false;
-    let mut lines = 0;
-    for (count, (offset, letter)) in head.char_indices().rev().enumerate() {
-        if letter == '\n' {
+    let (mut lines, mut count) = (0, 0);
+    for (offset, &byte) in head.as_bytes().iter().enumerate().rev() {
+        // Not the first byte of its character.
+        if byte & 0xC0 == 0x80 {
+            continue;
+        }
+        if byte == b'\n' {
             lines += 1;
             if seen_word || lines > 2 {
                 break;
@@ -297,14 +310,23 @@ pub(super) fn near(text: &str, at: usize) -> &str {
         if count >= REACH {
             break;
         }
-        seen_word |= letter.is_alphanumeric();
+        count += 1;
+        seen_word = seen_word || starts_word(head, offset);
         start = offset;
     }
     head.get(start..).unwrap_or_default()
 }
 
+/// Whether the character at `offset` is a letter or digit.
+fn starts_word(text: &str, offset: usize) -> bool {
+    text.get(offset..).and_then(|rest| rest.chars().next()).is_some_and(char::is_alphanumeric)
+}
+
 /// Where the context begins in the text before a value, which is as long as context reaches at most.
 fn near_ascii(head: &[u8]) -> usize {
+    if memchr::memchr(b'\n', head).is_none() {
+        return 0;
+    }
     let mut seen_word = false;
     let mut lines = 0;
     for (offset, &byte) in head.iter().enumerate().rev() {

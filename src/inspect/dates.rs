@@ -107,6 +107,9 @@ const MONTHS: &[(&str, u32)] = &[
 /// The date that the digits at `at` begin, or that a month's name before them begins.
 pub(super) fn date(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
+    if !may_begin(bytes, at) {
+        return None;
+    }
     let start = month_before(text, at).unwrap_or(at);
     if is_word(before(bytes, start)) || matches!(before(bytes, start), Some(b'.' | b'/' | b'+')) {
         return None;
@@ -122,6 +125,21 @@ pub(super) fn date(text: &str, at: usize) -> Option<(usize, usize)> {
         byte => is_word(byte),
     };
     (!goes_on).then_some((start, end))
+}
+
+/// Whether the digits at `at` are as many as dates begin with, and what follows them may go on as one.
+fn may_begin(bytes: &[u8], at: usize) -> bool {
+    let width = bytes::run(bytes, at, 9, DIGIT);
+    match (width, bytes.get(at + width)) {
+        (8, _) => true,
+        (4, Some(next)) => matches!(next, b'-' | b'/' | b'.') || !next.is_ascii(),
+        // A day may have an ending: `3rd`, `1er`, or a link: `3 de`.
+        (1 | 2, Some(next)) => {
+            matches!(next, b'-' | b'/' | b'.' | b' ' | b',' | b's' | b'n' | b'r' | b't' | b'e' | b'd' | b'o')
+                || !next.is_ascii()
+        }
+        _ => false,
+    }
 }
 
 /// The value and length of up to `most` digits.

@@ -5,9 +5,8 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::bytes::{self, CODED};
+use super::classes::Bits;
 
-/// Letters of the shortest run that is decoded.
-const SHORTEST: usize = 12;
 /// Bytes of the longest run that is decoded.
 const LONGEST: usize = 1 << 21;
 /// Letters that are decoded first, to see whether there is text.
@@ -42,41 +41,15 @@ fn fits(byte: u8) -> bool {
 }
 
 /// Starts of the runs that seem to hold text.
-pub(super) fn leads(bytes: &[u8], found: &mut Vec<usize>) {
-    each_run(bytes, |start, end| {
+pub(super) fn leads(bytes: &[u8], coded: &Bits, found: &mut Vec<usize>) {
+    let mut from = 0;
+    while let Some(start) = coded.twelve(from) {
+        let end = coded.end(start);
         if tastes_of_text(bytes.get(start..end).unwrap_or_default()) {
             found.push(start);
         }
-    });
-}
-
-/// Calls with each run that is long enough.
-fn each_run(bytes: &[u8], mut each: impl FnMut(usize, usize)) {
-    let mut from = 0;
-    while let Some(inside) = inside_run(bytes, from) {
-        let start = inside - bytes::run_back(bytes, inside, inside - from, CODED);
-        let length = bytes::run(bytes, start, usize::MAX, CODED);
-        if length >= SHORTEST {
-            each(start, start + length);
-        }
-        from = start + length + 1;
+        from = end;
     }
-}
-
-/// A byte of the first run from `from` on that may be long enough: twelve letters hold two groups of four that are
-/// counted from there, one behind the other.
-fn inside_run(bytes: &[u8], from: usize) -> Option<usize> {
-    let (chunks, rest) = bytes.get(from..)?.as_chunks::<8>();
-    let mut open = false;
-    for (at, chunk) in (from..).step_by(8).zip(chunks) {
-        let others = bytes::not_coded(u64::from_le_bytes(*chunk));
-        let (first, second) = (others << 32 == 0, others >> 32 == 0);
-        if first && (open || second) {
-            return Some(at);
-        }
-        open = second;
-    }
-    (open && rest.len() >= 4).then(|| from + chunks.len() * 8)
 }
 
 /// All of these runs of a text that hold text themselves.
@@ -85,7 +58,7 @@ pub(super) fn blobs(text: &str, runs: &[usize]) -> Vec<Blob> {
     let mut found: Vec<Blob> = Vec::new();
     for &start in runs {
         if found.last().is_none_or(|last| last.end <= start) {
-            let end = start + bytes::run(bytes, start, usize::MAX, CODED);
+            let end = start + bytes::coded_run(bytes, start);
             found.extend(blob(bytes, start, end));
         }
     }
@@ -123,16 +96,7 @@ fn bytes_of_base64<'h>(taste: &[u8], held: &'h mut [u8; TASTE]) -> Option<&'h [u
     let taste = if taste.len() % 4 == 1 { taste.get(..taste.len() - 1)? } else { taste };
     let (mut bits, mut count, mut length) = (0u32, 0, 0);
     for letter in taste {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' if !url => 62,
-            b'/' if !url => 63,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
+        let value = sextet(*letter).filter(|_| !(url && matches!(letter, b'+' | b'/')))?;
         bits = bits << 6 | u32::from(value);
         count += 6;
         if count >= 8 {
@@ -147,6 +111,26 @@ fn bytes_of_base64<'h>(taste: &[u8], held: &'h mut [u8; TASTE]) -> Option<&'h [u
         }
     }
     held.get(..length)
+}
+
+/// What a letter of Base64 stands for, in either alphabet.
+#[allow(clippy::indexing_slicing, reason = "every byte has a place in a table of 256")]
+fn sextet(letter: u8) -> Option<u8> {
+    const NONE: u8 = 64;
+    const TABLE: [u8; 256] = {
+        let mut table = [NONE; 256];
+        let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut value = 0u8;
+        while value < NONE {
+            table[letters[value as usize] as usize] = value;
+            value += 1;
+        }
+        table[b'-' as usize] = 62;
+        table[b'_' as usize] = 63;
+        table
+    };
+    let value = TABLE[letter as usize];
+    (value < NONE).then_some(value)
 }
 
 /// Whether a run begins as gzip or zlib do in Base64.
@@ -319,10 +303,13 @@ fn unhex(run: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::classes::Classes;
 
     fn all_blobs(text: &str) -> Vec<Blob> {
         let mut runs = Vec::new();
-        leads(text.as_bytes(), &mut runs);
+        let mut classes = Classes::default();
+        classes.read(text.as_bytes());
+        leads(text.as_bytes(), &classes.coded, &mut runs);
         blobs(text, &runs)
     }
 

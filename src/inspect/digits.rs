@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use super::bytes::{self, ALPHANUMERIC, DIGIT, HEX, LETTER, POINT, WORD};
 use super::checks::iban_length;
+use super::classes::Classes;
 
-/// Bytes behind a digit that are looked at to tell whether there is more than a small number.
-const AHEAD: usize = 24;
+/// Bytes on either side of a digit that are looked at to tell whether there is more than a small number.
+const AHEAD: u32 = 24;
+/// The bits of so many bytes.
+const NEAR: u64 = (1 << AHEAD) - 1;
 
 /// Whether a byte continues a word to its neighbour.
 pub(super) fn is_word(byte: Option<&u8>) -> bool {
@@ -20,52 +23,49 @@ pub(super) fn before(bytes: &[u8], at: usize) -> Option<&u8> {
 
 /// Starts of the runs of digits that may be part of a finding. Of one word of letters and digits the first is enough,
 /// but for those that may be the check digits of an IBAN.
-pub(super) fn leads(bytes: &[u8], found: &mut Vec<usize>) {
+pub(super) fn leads(bytes: &[u8], classes: &Classes, found: &mut Vec<usize>) {
+    found.reserve(bytes.len() / 32);
     let mut at = 0;
     // Where the word ends of which a run has been noted.
     let mut noted = 0;
-    while let Some(start) = next_digit(bytes, at) {
-        let length = bytes::run(bytes, start, usize::MAX, DIGIT);
-        at = start + length;
+    while let Some(start) = classes.digits.next(at) {
+        at = classes.digits.end(start);
         if start < noted {
             if after_country(bytes, start) {
                 found.push(start);
             }
-        } else if promising(bytes, start, length) || after_country(bytes, start) {
+        } else if promising(bytes, classes, (start, at)) || after_country(bytes, start) {
             found.push(start);
-            noted = at + bytes::run(bytes, at, usize::MAX, ALPHANUMERIC);
+            noted = classes.words.end(at);
         }
     }
 }
 
-/// Whether the run of digits at `start` may be part of a number that is long enough, or of a word with letters.
-fn promising(bytes: &[u8], start: usize, length: usize) -> bool {
+/// Whether a run of digits may be part of a number that is long enough, or of a word with letters.
+fn promising(bytes: &[u8], classes: &Classes, (start, end): (usize, usize)) -> bool {
+    let length = end - start;
     if length >= 6 {
         return true;
     }
-    let ahead = bytes.get(start..bytes.len().min(start + AHEAD)).unwrap_or_default();
-    let behind = || bytes::run_back(bytes, start, AHEAD, ALPHANUMERIC);
-    match count(ahead) {
+    let count = |bits: u64| bits.count_ones();
+    let word = || (classes.words.ahead(start) & NEAR).trailing_ones() as usize;
+    let before = || classes.words.behind(start).leading_ones().min(AHEAD) as usize;
+    match count(classes.digits.ahead(start) & NEAR) {
         5.. => true,
         2..=4 => {
-            if bytes::at(bytes, start + length, POINT) {
+            if bytes::at(bytes, end, POINT) {
                 return true;
             }
-            let word = bytes::run(ahead, 0, AHEAD, ALPHANUMERIC);
-            let before = behind();
+            let (word, before) = (word(), before());
             // The end of a number whose beginning has been noted: `…-22-8726`.
-            let tail = || count(bytes.get(start.saturating_sub(12)..start).unwrap_or_default()) >= 3;
+            let tail = || count(classes.digits.behind(start) >> (u64::BITS - 12)) >= 3;
             (word > length && word + before >= 8)
                 || before >= 5
                 || (before > 0 && tail())
                 || paired(bytes, start)
         }
         // One digit among letters: a long word, or hexadecimal with colons.
-        _ => {
-            bytes.get(start + length) == Some(&b':')
-                || bytes::run(ahead, 0, AHEAD, ALPHANUMERIC) + behind() >= 17
-                || paired(bytes, start)
-        }
+        _ => bytes.get(end) == Some(&b':') || word() + before() >= 17 || paired(bytes, start),
     }
 }
 
@@ -79,13 +79,6 @@ fn paired(bytes: &[u8], at: usize) -> bool {
     bytes::run(bytes, start, 3, HEX) == 2 && (behind || before.is_some_and(|(sign, four)| signs(sign, four)))
 }
 
-/// How many digits there are.
-fn count(bytes: &[u8]) -> usize {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    let whole: u32 = chunks.iter().map(|chunk| digits_of(u64::from_le_bytes(*chunk)).count_ones()).sum();
-    whole as usize + rest.iter().filter(|byte| bytes::is(**byte, DIGIT)).count()
-}
-
 /// Whether two letters that name a country with IBANs stand before `at`, and two digits after it.
 pub(super) fn after_country(bytes: &[u8], at: usize) -> bool {
     bytes::at(bytes, at + 1, DIGIT)
@@ -93,30 +86,6 @@ pub(super) fn after_country(bytes: &[u8], at: usize) -> bool {
             matches!(country, [first, second] if bytes::is(*first, LETTER) && bytes::is(*second, LETTER))
                 && iban_length(country).is_some()
         })
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each of eight bytes that is a digit.
-fn digits_of(word: u64) -> u64 {
-    // The high bits are masked before the sums, or bytes of UTF-8 would carry over and hide digits.
-    let low = word & !HIGHS;
-    (low + ONES * 0x50) & !(low + ONES * 0x46) & !word & HIGHS
-}
-
-/// Offset of the first digit at or after `from`.
-fn next_digit(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    let (chunks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
-    for chunk in chunks {
-        let digits = digits_of(u64::from_le_bytes(*chunk));
-        if digits != 0 {
-            return Some(at + (digits.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
-    }
-    rest.iter().position(u8::is_ascii_digit).map(|found| at + found)
 }
 
 /// The digits of a JSON number that is a whole number, also with a fraction or an exponent.
@@ -140,15 +109,6 @@ pub(super) fn whole_number(literal: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_are_found_behind_any_other_bytes() {
-        for before in 0..20 {
-            let text = format!("{}7", "\u{ff}é/:".chars().cycle().take(before).collect::<String>());
-            assert_eq!(next_digit(text.as_bytes(), 0), Some(text.len() - 1), "{text}");
-        }
-        assert_eq!(next_digit("no digit at all, \u{1F600}".as_bytes(), 0), None);
-    }
 
     #[test]
     fn numbers_are_read_by_value_not_by_form() {

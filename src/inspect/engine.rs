@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::checks::{Check, placeholder};
 use super::claims::Claims;
+use super::classes::Classes;
 use super::context::{Lexicon, NEUTRAL, Topic, VERSION};
 use super::decode;
 use super::digits;
@@ -53,6 +54,7 @@ pub(super) struct Scan<'s, 'a> {
     pub text: &'s str,
     pub words: &'s [Lead],
     pub digits: &'s [usize],
+    pub classes: &'s Classes,
     pub signs: Signs,
     pub around: &'s Around<'a>,
     /// Which rules are on, by index.
@@ -174,8 +176,9 @@ impl Engine {
                 words.push(hit);
             }
         });
-        digits::leads(bytes, &mut leads.digits);
-        decode::leads(bytes, &mut leads.runs);
+        leads.classes.read(bytes);
+        digits::leads(bytes, &leads.classes, &mut leads.digits);
+        decode::leads(bytes, &leads.classes.coded, &mut leads.runs);
     }
 
     /// Everything that the rules find in a text, overlaps included, in no special order.
@@ -212,7 +215,7 @@ impl Engine {
 
     /// The value behind a name, for each of the rules whose name it may be.
     fn follow_name<'t>(
-        &self,
+        &'t self,
         lead: &Lead,
         rules: &[usize],
         scan: &Scan<'t, '_>,
@@ -226,7 +229,10 @@ impl Engine {
             }
             let Some(rule) = self.rules.get(index) else { continue };
             let How::Named(named) = &rule.how else { continue };
-            if !of_vendor((index, rule), scan, &met, &self.claims) {
+            // Nothing was looked through for a rule that asks for another vendor, or another kind of value.
+            let asked = rule.vendors.is_empty()
+                || (met.traits.telling(named, Stands::InText) && of_vendor(index, scan, &met, &self.claims));
+            if !asked {
                 continue;
             }
             if met.traits.fit(rule, named, Stands::InText) {
@@ -256,7 +262,9 @@ impl Engine {
         let is_on = |index: usize| on.get(index) == Some(&true);
         let traits = Traits::of(value);
         for (index, rule, named) in self.claimed(place).filter(|(index, ..)| is_on(*index)) {
-            if traits.fit(rule, named, Stands::Apart) && (rule.vendors.is_empty() || place.of_vendor(index)) {
+            if traits.fit(rule, named, Stands::Apart)
+                && (rule.vendors.is_empty() || place.vendors().any(|rule| rule == index))
+            {
                 take(index, rule);
             }
         }

@@ -47,15 +47,15 @@ pub(super) struct Met<'t> {
     /// Where the value stands.
     pub span: (usize, usize),
     /// The rules that the name belongs to.
-    pub rules: Box<[usize]>,
+    pub rules: &'t [usize],
     pub traits: Traits<'t>,
-    /// The rules of whose vendors the words before speak, once somebody has asked.
+    /// The rules of whose vendors the words before speak, or the names on the way, once somebody has asked.
     vendors: OnceCell<Box<[usize]>>,
 }
 
 impl<'t> State<'t> {
     /// The name that a lead ends, to be given back with `keep_met`.
-    pub fn take_met(&mut self, text: &'t str, lead: &Lead, claims: &Claims) -> Option<Met<'t>> {
+    pub fn take_met(&mut self, text: &'t str, lead: &Lead, claims: &'t Claims) -> Option<Met<'t>> {
         if self.name == lead.end {
             return self.met.take();
         }
@@ -192,16 +192,13 @@ fn behind(token: &Token, bytes: &[u8], at: usize) -> Option<usize> {
     (length == token.back && !is_word(before(bytes, at - length))).then_some(length)
 }
 
-/// Whether a word of the rule's vendors stands before the name, or on the way to the text.
-pub(super) fn of_vendor(
-    (index, rule): (usize, &Rule),
-    scan: &Scan<'_, '_>,
-    met: &Met<'_>,
-    claims: &Claims,
-) -> bool {
-    if rule.vendors.is_empty() {
-        return true;
-    }
-    let before = met.vendors.get_or_init(|| claims.vendors(Folded::of(near(scan.text, met.end)).squashed()));
-    before.binary_search(&index).is_ok() || scan.around.of_vendor(index)
+/// Whether a word of a rule's vendors stands before the name, or on the way to the text.
+pub(super) fn of_vendor(index: usize, scan: &Scan<'_, '_>, met: &Met<'_>, claims: &Claims) -> bool {
+    let spoken = || {
+        let before = claims.vendors(Folded::of(near(scan.text, met.end)).squashed());
+        let mut spoken: Vec<usize> = before.iter().copied().chain(scan.around.vendors()).collect();
+        spoken.sort_unstable();
+        spoken.into()
+    };
+    met.vendors.get_or_init(spoken).binary_search(&index).is_ok()
 }

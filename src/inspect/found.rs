@@ -3,6 +3,7 @@
 use std::cell::{Cell, LazyCell};
 
 use super::Blocked;
+use super::classes::Classes;
 use super::normalise::Hints;
 use super::place::Place;
 use super::prefixes::{Hit, Stops};
@@ -16,8 +17,9 @@ pub(super) struct Leads {
     pub runs: Vec<usize>,
     /// What else was met.
     pub signs: Signs,
-    /// Memory for the automaton.
+    /// Memory for the automaton, and for what the bytes are.
     pub stops: Stops,
+    pub classes: Classes,
 }
 
 /// What patterns say without leading to a place.

@@ -40,12 +40,22 @@ impl BuildHasher for Quick {
 
 impl Hasher for Mixed {
     fn write(&mut self, bytes: &[u8]) {
-        let (chunks, rest) = bytes.as_chunks::<8>();
-        for chunk in chunks {
-            self.mix(u64::from_le_bytes(*chunk));
-        }
-        let tail = rest.iter().rev().fold(0u64, |tail, byte| tail << 8 | u64::from(*byte));
-        self.mix(tail | (rest.len() as u64) << 56);
+        let four = |four: &[u8; 4]| u64::from(u32::from_le_bytes(*four));
+        // The last bytes are read with some before them, which have been counted already.
+        let tail = match (bytes.last_chunk(), bytes.first_chunk().zip(bytes.last_chunk()), bytes) {
+            (Some(last), ..) => {
+                bytes.as_chunks::<8>().0.iter().for_each(|chunk| self.mix(u64::from_le_bytes(*chunk)));
+                u64::from_le_bytes(*last)
+            }
+            (None, Some((first, last)), _) => four(first) | four(last) << 32,
+            (None, None, [first, .., last]) => {
+                let middle = bytes.get(1).copied().unwrap_or_default();
+                u64::from(*first) | u64::from(middle) << 8 | u64::from(*last) << 16
+            }
+            (None, None, [one]) => u64::from(*one),
+            (None, None, []) => 0,
+        };
+        self.mix(tail ^ (bytes.len() as u64) << 56);
     }
 
     fn write_u8(&mut self, byte: u8) {

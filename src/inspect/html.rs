@@ -10,7 +10,8 @@ pub(super) fn tables(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     // A head and its cells begin alike.
-    if ["<th", "<TH", "<Th"].iter().all(|head| memchr::memmem::find(bytes, head.as_bytes()).is_none()) {
+    let head = |at: usize| bytes.get(at + 1..at + 3).is_some_and(|name| name.eq_ignore_ascii_case(b"th"));
+    if !memchr::memchr_iter(b'<', bytes).any(head) {
         return found;
     }
     let (mut titles, mut rows, mut in_head) = (Vec::new(), None, false);

@@ -3,6 +3,7 @@
 use aws_lc_rs::hmac;
 use indexmap::IndexMap;
 
+use super::hasher::Keyed;
 use super::pass::Seen;
 use super::{Blocked, Finding};
 
@@ -11,7 +12,7 @@ pub(super) struct Ledger<'k> {
     key: &'k hmac::Key,
     limit: usize,
     total: usize,
-    counts: IndexMap<Counted, u32>,
+    counts: IndexMap<Counted, u32, Keyed>,
 }
 
 /// What makes findings equal.
@@ -27,7 +28,7 @@ struct Counted {
 
 impl<'k> Ledger<'k> {
     pub fn new(key: &'k hmac::Key, limit: usize) -> Self {
-        Self { key, limit, total: 0, counts: IndexMap::new() }
+        Self { key, limit, total: 0, counts: IndexMap::default() }
     }
 
     pub fn record(
@@ -76,5 +77,10 @@ pub(super) fn commitment(key: &hmac::Key, kind: &str, canonical: &str) -> String
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }

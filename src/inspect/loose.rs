@@ -55,6 +55,11 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
     if !(1..=6).contains(&first) {
         return None;
     }
+    // Most groups stand alone.
+    let next = gap(bytes, at + first);
+    if next == 0 || group(bytes, at + first + next) == 0 {
+        return None;
+    }
     let mut run = Run { held: [0; MOST + 8], length: 0, start: at, end: at };
     run.take(bytes.get(at..at + first)?);
     let mut end = at + first;

@@ -9,8 +9,10 @@
 
 mod bytes;
 mod candidate;
+mod cells;
 mod checks;
 mod claims;
+mod classes;
 mod codes;
 mod config;
 mod context;
@@ -62,6 +64,7 @@ mod settings;
 mod shapes;
 mod shifts;
 mod spelled;
+mod statements;
 mod surroundings;
 mod tables;
 #[cfg(test)]

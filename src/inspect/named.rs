@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::bytes::{self, DIGIT, LETTER};
+use super::bytes::{self, DIGIT, LETTER, WORD};
 use super::checks::{entropy, location, placeholder};
 use super::digits::{before, is_word};
 use super::rules::{Named, Rule};
@@ -220,13 +220,13 @@ pub(super) struct Traits<'v> {
 
 impl<'v> Traits<'v> {
     pub fn of(value: &'v str) -> Self {
-        let (mut digit, mut sign, mut letter) = (false, false, false);
-        for byte in value.bytes() {
-            digit |= bytes::is(byte, DIGIT);
-            letter |= bytes::is(byte, LETTER);
-            sign |= byte.is_ascii_punctuation()
-                && !matches!(byte, b'.' | b'_' | b'-' | b'/' | b'(' | b')' | b'[' | b']' | b'=');
-        }
+        let any = |fits: fn(u8) -> bool| value.bytes().any(fits);
+        let digit = any(|byte| bytes::is(byte, DIGIT));
+        let letter = any(|byte| bytes::is(byte, LETTER));
+        let sign = any(|byte| {
+            byte.is_ascii_punctuation()
+                && !matches!(byte, b'.' | b'_' | b'-' | b'/' | b'(' | b')' | b'[' | b']' | b'=')
+        });
         let (mixed, harmless) = (OnceCell::new(), OnceCell::new());
         Self {
             value,
@@ -240,18 +240,22 @@ impl<'v> Traits<'v> {
         }
     }
 
-    /// Whether it is a secret for a rule that its name has chosen.
-    pub fn fit(&self, rule: &Rule, named: &Named, stands: Stands) -> bool {
-        let value = self.value;
-        let telling = match (named.letters_only, stands) {
+    /// Whether it has the kinds of letters that a secret has.
+    pub fn telling(&self, named: &Named, stands: Stands) -> bool {
+        match (named.letters_only, stands) {
             (true, Stands::Apart) => true,
             (true, Stands::InText) => self.digit || self.sign,
             (false, _) => {
-                let mixed = || *self.mixed.get_or_init(|| mixed(value));
-                self.letter && (self.digit || (value.len() >= 16 && mixed()))
+                let mixed = || *self.mixed.get_or_init(|| mixed(self.value));
+                self.letter && (self.digit || (self.value.len() >= 16 && mixed()))
             }
-        };
-        telling
+        }
+    }
+
+    /// Whether it is a secret for a rule that its name has chosen.
+    pub fn fit(&self, rule: &Rule, named: &Named, stands: Stands) -> bool {
+        let value = self.value;
+        self.telling(named, stands)
             && !*self.harmless.get_or_init(|| placeholder(value) || location(value))
             && (named.letters_only || !*self.identifier.get_or_init(|| identifier(value)))
             && *self.entropy.get_or_init(|| entropy(value)) >= rule.entropy
@@ -270,12 +274,13 @@ fn mixed(value: &str) -> bool {
 /// Whether a value is a name of code, such as `CLIENT_SECRET_0` or `X509RequestOptions`: whole words and few digits.
 fn identifier(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    if digits > 5 || !value.bytes().all(|byte| bytes::is(byte, WORD)) {
+        return false;
+    }
     let words = Folded::of(value);
     let long = words.words().iter().filter(|(from, to, _)| to - from >= 4).count();
     let short = words.words().iter().filter(|(from, to, _)| to - from < 3).count();
-    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && digits <= 5
-        && long >= 1
+    long >= 1
         && words.words().len() >= 2
         && (short == 0 || (value.contains('_') && short <= 3))
         && words.squashed().len() >= words.words().len() * 4 - 2

@@ -17,30 +17,39 @@ pub(super) struct Address {
 }
 
 /// The address that the digit at `at` belongs to, unless it names no one: private, loopback, unspecified, multicast.
-pub(super) fn ip(bytes: &[u8], at: usize) -> Option<Address> {
+/// Without one, the byte before which no digit belongs to one.
+pub(super) fn ip(bytes: &[u8], at: usize) -> Result<Address, usize> {
     let mut start = at - bytes::run_back(bytes, at, LONGEST, HEX | POINT);
     let mut end = start + bytes::run(bytes, start, LONGEST + 1, HEX | POINT);
+    let whole = end;
     while end > start && bytes.get(end - 1) == Some(&b'.') {
         end -= 1;
     }
     if end - start > LONGEST {
-        return None;
+        return Err(at + 1);
     }
-    let count = |sign: u8| memchr::memchr_iter(sign, bytes.get(start..end).unwrap_or_default()).count();
-    let colons = count(b':');
+    let (mut colons, mut dots) = (0, 0);
+    for byte in bytes.get(start..end).unwrap_or_default() {
+        colons += usize::from(*byte == b':');
+        dots += usize::from(*byte == b'.');
+    }
     // Times and numbers with a fraction have fewer.
-    if colons < 2 && count(b'.') < 3 {
-        return None;
+    if colons < 2 && dots < 3 {
+        return Err(whole);
     }
+    let text = bytes.get(start..end).unwrap_or_default();
     if colons < 2 {
         // A port behind, or the colon of a label in front.
-        if colons == 1 {
-            let colon = start + memchr::memchr(b':', bytes.get(start..end)?)?;
-            if at > colon { start = colon + 1 } else { end = colon }
+        if let Some(colon) = memchr::memchr(b':', text).map(|colon| start + colon) {
+            if at > colon {
+                start = colon + 1;
+            } else {
+                end = colon;
+            }
+            return v4(bytes, start, end).ok_or(at + 1);
         }
-        return v4(bytes, start, end);
+        return v4(bytes, start, end).ok_or(whole);
     }
-    let text = bytes.get(start..end)?;
     // Only one colon on either side is not the address's: `ip:2001:db8::1`.
     let trimmed = text.strip_suffix(b":").filter(|text| !text.ends_with(b":")).unwrap_or(text);
     if text.first() == Some(&b':') && text.get(1) != Some(&b':') {
@@ -51,6 +60,7 @@ pub(super) fn ip(bytes: &[u8], at: usize) -> Option<Address> {
         start,
         start + trimmed.len() - usize::from(trimmed.first() == Some(&b':') && trimmed.get(1) != Some(&b':')),
     )
+    .ok_or(whole)
 }
 
 fn v4(bytes: &[u8], start: usize, end: usize) -> Option<Address> {
@@ -131,13 +141,21 @@ fn v6(bytes: &[u8], start: usize, end: usize) -> Option<Address> {
     })
 }
 
-/// Six pairs of hexadecimal digits with colons or hyphens, or three groups of four with dots.
-pub(super) fn mac(bytes: &[u8], at: usize) -> Option<Address> {
-    let mut start = at - bytes::run_back(bytes, at, 18, HEX | POINT | HYPHEN);
+/// Six pairs of hexadecimal digits with colons or hyphens, or three groups of four with dots, that hold the digit at
+/// `at`. Without them, the byte before which no digit belongs to any.
+pub(super) fn mac(bytes: &[u8], at: usize) -> Result<Address, usize> {
+    let back = bytes::run_back(bytes, at, 18, HEX | POINT | HYPHEN);
+    let mut start = at - back;
     while bytes::at(bytes, start, POINT | HYPHEN) {
         start += 1;
     }
-    let mut text = bytes.get(start..start + bytes::run(bytes, start, 20, HEX | POINT | HYPHEN))?;
+    let length = bytes::run(bytes, start, 20, HEX | POINT | HYPHEN);
+    let whole = if back < 18 && length < 20 { start + length } else { at + 1 };
+    mac_at(bytes, start, length).ok_or(whole)
+}
+
+fn mac_at(bytes: &[u8], start: usize, length: usize) -> Option<Address> {
+    let mut text = bytes.get(start..start + length)?;
     while let [rest @ .., b':' | b'-' | b'.'] = text {
         text = rest;
     }
@@ -169,6 +187,7 @@ mod tests {
     fn found(text: &str) -> Option<&str> {
         let at = text.bytes().position(|byte| byte.is_ascii_digit())?;
         ip(text.as_bytes(), at)
+            .ok()
             .filter(|address| !address.doubtful)
             .map(|address| text.get(address.start..address.end).unwrap())
     }
@@ -208,7 +227,7 @@ mod tests {
     fn macs_are_whole() {
         let found = |text: &str| {
             let at = text.bytes().position(|byte| byte.is_ascii_digit()).unwrap();
-            mac(text.as_bytes(), at).map(|mac| text.get(mac.start..mac.end).unwrap().to_owned())
+            mac(text.as_bytes(), at).ok().map(|mac| text.get(mac.start..mac.end).unwrap().to_owned())
         };
         for text in ["aa:1b:44:11:3a:b7", "00-1B-44-11-3A-B7", "001b.4411.3ab7"] {
             assert_eq!(found(&format!("at {text}, ")).as_deref(), Some(text));

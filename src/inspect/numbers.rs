@@ -4,6 +4,7 @@ use super::Error;
 use super::bytes::{self, ALPHANUMERIC, LETTER, WORD};
 use super::candidate::{Candidate, judge, needs_words};
 use super::checks::Check;
+use super::classes::Bits;
 use super::context::{Lexicon, Marks, mark};
 use super::digits::{after_country, before, is_word};
 use super::engine::{Engine, Scan};
@@ -14,9 +15,6 @@ use super::shapes::{LONGEST, Shapes};
 use super::surroundings::{Surroundings, nearness, topic_of};
 use super::{crypto, dates, loose, net, phone, scanners};
 
-/// Bytes of the longest word that is of interest as a whole.
-const WORD_LONGEST: usize = 128;
-
 /// What numbers there are, ready to match.
 pub(super) struct Numbers {
     shapes: Shapes,
@@ -24,11 +22,42 @@ pub(super) struct Numbers {
     forms: Vec<(usize, bool)>,
     /// By state of the shapes, of which topics one must be spoken of for any that ends there; all if some needs none.
     needs: Vec<Marks>,
-    /// Types whose words hold digits anywhere.
-    addresses: Vec<(usize, Scanner)>,
-    /// Types that begin with digits.
-    coded: Vec<(usize, Scanner)>,
+    own: Own,
     pub lexicon: Lexicon,
+}
+
+/// The rules with code of their own that look at digits.
+#[derive(Debug, Default)]
+struct Own {
+    crypto: Option<usize>,
+    date_of_birth: Option<usize>,
+    discord_token: Option<usize>,
+    iban: Option<usize>,
+    ip_address: Option<usize>,
+    mac_address: Option<usize>,
+    phone: Option<usize>,
+    vault_token: Option<usize>,
+}
+
+impl Own {
+    fn add(&mut self, scanner: Scanner, rule: usize) {
+        let place = match scanner {
+            Scanner::Crypto => &mut self.crypto,
+            Scanner::DateOfBirth => &mut self.date_of_birth,
+            Scanner::DiscordToken => &mut self.discord_token,
+            Scanner::Iban => &mut self.iban,
+            Scanner::IpAddress => &mut self.ip_address,
+            Scanner::MacAddress => &mut self.mac_address,
+            Scanner::Phone => &mut self.phone,
+            Scanner::VaultToken => &mut self.vault_token,
+            Scanner::BasicCredentials
+            | Scanner::Email
+            | Scanner::Jwt
+            | Scanner::PrivateKey
+            | Scanner::SwiftBic => return,
+        };
+        *place = Some(rule);
+    }
 }
 
 /// A word of letters and digits with a digit that has been noted.
@@ -39,32 +68,40 @@ struct Token {
     lead: usize,
 }
 
+/// How far a text was searched for addresses: most digits are in none, and their neighbours are then in none either.
+#[derive(Default)]
+struct Searched {
+    hardware: Until,
+    network: Until,
+}
+
+/// The byte before which no digit belongs to what is looked for.
+#[derive(Default)]
+struct Until(usize);
+
+impl Until {
+    fn look<T>(&mut self, at: usize, look: impl FnOnce(usize) -> Result<T, usize>) -> Option<T> {
+        if at < self.0 {
+            return None;
+        }
+        look(at).map_err(|until| self.0 = until).ok()
+    }
+}
+
 impl Numbers {
     pub fn new(rules: &[Rule], lexicon: Lexicon) -> Result<Self, Error> {
         let mut templates = Vec::new();
         let mut forms = Vec::new();
-        let (mut addresses, mut coded) = (Vec::new(), Vec::new());
+        let mut own = Own::default();
         for (index, rule) in rules.iter().enumerate() {
-            if let Some(own) = rule.forms() {
-                for (kind, alone) in [(&own.alone, true), (&own.context, false)] {
+            if let Some(forms_of) = rule.forms() {
+                for (kind, alone) in [(&forms_of.alone, true), (&forms_of.context, false)] {
                     templates.extend(kind.iter().cloned());
                     forms.extend(kind.iter().map(|_| (index, alone)));
                 }
             }
             if let How::Scanner(scanner) = rule.how {
-                match scanner {
-                    Scanner::Crypto
-                    | Scanner::MacAddress
-                    | Scanner::IpAddress
-                    | Scanner::DiscordToken
-                    | Scanner::VaultToken => addresses.push((index, scanner)),
-                    Scanner::Iban | Scanner::Phone | Scanner::DateOfBirth => coded.push((index, scanner)),
-                    Scanner::BasicCredentials
-                    | Scanner::Email
-                    | Scanner::Jwt
-                    | Scanner::PrivateKey
-                    | Scanner::SwiftBic => {}
-                }
+                own.add(scanner, index);
             }
         }
         let shapes = Shapes::new(&templates).ok_or(Error::Shapes)?;
@@ -73,7 +110,7 @@ impl Numbers {
             _ => Marks::MAX,
         };
         let needs = shapes.ends().map(|ends| ends.iter().map(need).fold(0, |all, one| all | one)).collect();
-        Ok(Self { shapes, forms, needs, addresses, coded, lexicon })
+        Ok(Self { shapes, forms, needs, own, lexicon })
     }
 
     /// What the digits of one text are part of.
@@ -82,16 +119,17 @@ impl Numbers {
         let mut around = Surroundings::new(scan, &self.lexicon);
         let mut last = usize::MAX;
         let mut loose_until = 0;
+        let mut seen = Searched::default();
         for &lead in scan.digits {
-            let start = token_start(bytes, lead);
+            let start = token_start(&scan.classes.words, lead);
             if start != last {
                 last = start;
                 self.shaped(engine, bytes, start, &mut around, found);
                 if let Some(group) = letters_before(bytes, start) {
                     self.shaped(engine, bytes, group, &mut around, found);
                 }
-                let end = lead + bytes::run(bytes, lead, WORD_LONGEST, ALPHANUMERIC);
-                self.addresses(Token { start, end, lead }, &mut around, found);
+                let end = lead + scan.classes.words.run(lead);
+                self.addresses(Token { start, end, lead }, &mut around, (&mut seen, found));
             }
             if lead >= loose_until {
                 loose_until = self.loosely(engine, bytes, lead, &mut around, found);
@@ -103,7 +141,7 @@ impl Numbers {
     /// Whether a value with the shapes of a state may be a finding; whoever asks why it is none is told by its rule.
     fn may_be(&self, state: usize, around: &mut Surroundings<'_, '_>, start: usize) -> bool {
         let need = self.needs.get(state).copied().unwrap_or(Marks::MAX);
-        need == Marks::MAX || around.scan.notes.is_some() || need & around.marks(start) != 0
+        need == Marks::MAX || around.scan.notes.is_some() || around.may_speak_of(need, start)
     }
 
     /// Every shape that begins at `start`.
@@ -175,53 +213,52 @@ impl Numbers {
     }
 
     /// Types whose words hold digits anywhere: addresses of networks and of cryptocurrencies.
-    fn addresses(&self, token: Token, around: &mut Surroundings<'_, '_>, found: &mut Vec<Found>) {
-        let bytes = around.scan.text.as_bytes();
+    fn addresses(
+        &self,
+        token: Token,
+        around: &mut Surroundings<'_, '_>,
+        (seen, found): (&mut Searched, &mut Vec<Found>),
+    ) {
+        let scan = around.scan;
+        let bytes = scan.text.as_bytes();
         let Token { start, end, lead } = token;
+        let on = |rule: Option<usize>| rule.filter(|rule| scan.is_on(*rule));
         let sign = |byte: Option<&u8>| matches!(byte, Some(b':' | b'-' | b'.'));
         // The parts of an address of a network are joined by signs.
-        let joined = sign(before(bytes, start)) || sign(bytes.get(end));
-        for &(rule, scanner) in &self.addresses {
-            let may = match scanner {
-                Scanner::Crypto => end - start >= 26,
-                Scanner::VaultToken => before(bytes, start) == Some(&b'.'),
-                Scanner::DiscordToken => matches!(bytes.get(start), Some(b'M' | b'N' | b'O')),
-                _ => joined,
-            };
-            if !may || !around.scan.is_on(rule) {
-                continue;
+        if sign(before(bytes, start)) || sign(bytes.get(end)) {
+            if let Some(rule) = on(self.own.mac_address)
+                && let Some(mac) = seen.hardware.look(lead, |lead| net::mac(bytes, lead))
+                && (!mac.doubtful || around.may_speak_of(mark(topic_of(rule)), mac.start))
+            {
+                found.push(Found::new(rule, (mac.start, mac.end), Evidence::Prefix, 640));
             }
-            let hit = match scanner {
-                Scanner::Crypto => {
-                    let length = bytes::run(bytes, start, 91, ALPHANUMERIC);
-                    let word = bytes.get(start..start + length).unwrap_or_default();
-                    let fits = length >= 26 && !is_word(before(bytes, start)) && crypto::address(word);
-                    fits.then_some((start, start + length, Evidence::Validator, 750))
-                }
-                Scanner::MacAddress => net::mac(bytes, lead)
-                    .filter(|mac| !mac.doubtful || around.marks(mac.start) & mark(topic_of(rule)) != 0)
-                    .map(|mac| (mac.start, mac.end, Evidence::Prefix, 640)),
-                Scanner::IpAddress => net::ip(bytes, lead)
-                    .filter(|address| around.tells_address(topic_of(rule), address.start, address.doubtful))
-                    .map(|address| (address.start, address.end, Evidence::Validator, 620)),
-                Scanner::DiscordToken => {
-                    scanners::discord_token(bytes, start).map(|(from, to)| (from, to, Evidence::Prefix, 900))
-                }
-                Scanner::VaultToken => {
-                    scanners::vault_token(bytes, start).map(|(from, to)| (from, to, Evidence::Prefix, 900))
-                }
-                Scanner::BasicCredentials
-                | Scanner::DateOfBirth
-                | Scanner::Email
-                | Scanner::Iban
-                | Scanner::Jwt
-                | Scanner::Phone
-                | Scanner::PrivateKey
-                | Scanner::SwiftBic => None,
-            };
-            found.extend(
-                hit.map(|(start, end, evidence, score)| Found::new(rule, (start, end), evidence, score)),
-            );
+            if let Some(rule) = on(self.own.ip_address)
+                && let Some(ip) = seen.network.look(lead, |lead| net::ip(bytes, lead))
+                && around.tells_address(topic_of(rule), ip.start, ip.doubtful)
+            {
+                found.push(Found::new(rule, (ip.start, ip.end), Evidence::Validator, 620));
+            }
+        }
+        if let Some(rule) = on(self.own.crypto)
+            && end - start >= 26
+            && !is_word(before(bytes, start))
+        {
+            let length = bytes::run(bytes, start, 91, ALPHANUMERIC);
+            if length >= 26 && crypto::address(bytes.get(start..start + length).unwrap_or_default()) {
+                found.push(Found::new(rule, (start, start + length), Evidence::Validator, 750));
+            }
+        }
+        if let Some(rule) = on(self.own.discord_token)
+            && matches!(bytes.get(start), Some(b'M' | b'N' | b'O'))
+            && let Some(span) = scanners::discord_token(bytes, start)
+        {
+            found.push(Found::new(rule, span, Evidence::Prefix, 900));
+        }
+        if let Some(rule) = on(self.own.vault_token)
+            && end - start >= 24
+            && let Some(span) = scanners::vault_token(bytes, start)
+        {
+            found.push(Found::new(rule, span, Evidence::Prefix, 900));
         }
     }
 
@@ -233,50 +270,43 @@ impl Numbers {
         around: &mut Surroundings<'_, '_>,
         found: &mut Vec<Found>,
     ) {
-        let text = around.scan.text;
-        let bytes = text.as_bytes();
-        for &(rule, scanner) in self.coded.iter().filter(|(rule, _)| around.scan.is_on(*rule)) {
-            match scanner {
-                Scanner::Iban if after_country(bytes, lead) => {
-                    let iban = scanners::iban(bytes, lead);
-                    found.extend(iban.map(|span| Found::new(rule, span, Evidence::Validator, 850)));
+        let scan = around.scan;
+        let bytes = scan.text.as_bytes();
+        let on = |rule: Option<usize>| rule.filter(|rule| scan.is_on(*rule));
+        if let Some(rule) = on(self.own.iban)
+            && after_country(bytes, lead)
+            && let Some(span) = scanners::iban(bytes, lead)
+        {
+            found.push(Found::new(rule, span, Evidence::Validator, 850));
+        }
+        // A number and a date begin with their word.
+        if start != lead {
+            return;
+        }
+        if let Some(rule) = on(self.own.phone)
+            && let Some(phone) = phone::phone(bytes, lead)
+        {
+            let span = (phone.start, phone.end);
+            let score = match (phone.alone, around.context(engine, rule, phone.start, phone.end)) {
+                (_, Some(hit)) => Ok(560 + nearness(hit)),
+                (true, None) if phone.international || !around.disowned(phone.start) => Ok(500),
+                (true, None) => Err(Why::Neutral),
+                (false, None) => Err(Why::Words),
+            };
+            let evidence = if phone.alone { Evidence::Validator } else { Evidence::Context };
+            match score {
+                Ok(score) => found.push(Found::new(rule, span, evidence, score)),
+                Err(why) => scan.pass(rule, span, why),
+            }
+        }
+        if let Some(rule) = on(self.own.date_of_birth)
+            && let Some((from, to)) = dates::date(scan.text, lead)
+        {
+            match around.context(engine, rule, from, to) {
+                Some(hit) => {
+                    found.push(Found::new(rule, (from, to), Evidence::Context, 560 + nearness(hit)));
                 }
-                Scanner::Phone if start == lead => {
-                    let Some(phone) = phone::phone(bytes, lead) else { continue };
-                    let context = around.context(engine, rule, phone.start, phone.end);
-                    let score = match (phone.alone, context) {
-                        (_, Some(hit)) => 560 + nearness(hit),
-                        (true, None) if phone.international || !around.disowned(phone.start) => 500,
-                        (alone, None) => {
-                            let why = if alone { Why::Neutral } else { Why::Words };
-                            around.scan.pass(rule, (phone.start, phone.end), why);
-                            continue;
-                        }
-                    };
-                    let evidence = if phone.alone { Evidence::Validator } else { Evidence::Context };
-                    found.push(Found::new(rule, (phone.start, phone.end), evidence, score));
-                }
-                Scanner::DateOfBirth if start == lead => {
-                    let Some((from, to)) = dates::date(text, lead) else { continue };
-                    if let Some(hit) = around.context(engine, rule, from, to) {
-                        found.push(Found::new(rule, (from, to), Evidence::Context, 560 + nearness(hit)));
-                    } else {
-                        around.scan.pass(rule, (from, to), Why::Words);
-                    }
-                }
-                Scanner::BasicCredentials
-                | Scanner::Crypto
-                | Scanner::DateOfBirth
-                | Scanner::Email
-                | Scanner::Iban
-                | Scanner::IpAddress
-                | Scanner::Jwt
-                | Scanner::MacAddress
-                | Scanner::Phone
-                | Scanner::PrivateKey
-                | Scanner::DiscordToken
-                | Scanner::SwiftBic
-                | Scanner::VaultToken => {}
+                None => scan.pass(rule, (from, to), Why::Words),
             }
         }
     }
@@ -314,23 +344,10 @@ impl Numbers {
                 found.extend(judge(engine, &mut around, &candidate));
             }
         });
-        for &(rule, scanner) in self.coded.iter().filter(|(rule, _)| scan.is_on(*rule)) {
-            let fits = match scanner {
-                Scanner::Phone => (7..=15).contains(&digits.len()),
-                Scanner::DateOfBirth => digits.len() == 8 && dates::date(digits, 0).is_some(),
-                Scanner::BasicCredentials
-                | Scanner::Crypto
-                | Scanner::Email
-                | Scanner::Iban
-                | Scanner::IpAddress
-                | Scanner::Jwt
-                | Scanner::MacAddress
-                | Scanner::PrivateKey
-                | Scanner::DiscordToken
-                | Scanner::SwiftBic
-                | Scanner::VaultToken => false,
-            };
-            if fits && let Some(hit) = around.context(engine, rule, 0, digits.len()) {
+        let phone = self.own.phone.filter(|_| (7..=15).contains(&digits.len()));
+        let date = self.own.date_of_birth.filter(|_| digits.len() == 8 && dates::date(digits, 0).is_some());
+        for rule in phone.into_iter().chain(date).filter(|rule| scan.is_on(*rule)) {
+            if let Some(hit) = around.context(engine, rule, 0, digits.len()) {
                 found.push(Found::new(rule, (0, digits.len()), Evidence::Context, 560 + nearness(hit)));
             }
         }
@@ -339,8 +356,11 @@ impl Numbers {
 }
 
 /// Where the word of letters and digits begins that holds the byte at `at`.
-fn token_start(bytes: &[u8], at: usize) -> usize {
-    at - bytes::run_back(bytes, at, LONGEST * 2, ALPHANUMERIC)
+fn token_start(words: &Bits, at: usize) -> usize {
+    let near = words.behind(at).leading_ones() as usize;
+    // Longer words are of no interest as a whole.
+    let far = if near == 64 { words.behind(at - near).leading_ones() as usize } else { 0 };
+    at - (near + far).min(LONGEST * 2)
 }
 
 /// Up to five letters that stand before a word, with a space, hyphen or dot between: `AB 12 34 56 C`.

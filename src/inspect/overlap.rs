@@ -20,8 +20,8 @@ pub(super) fn merge(found: &mut Vec<Found>, rules: &[Rule]) -> Vec<Span> {
     let secret = |rule: usize| rules.get(rule).is_some_and(|rule| rule.rank >= Rank::NamedSecret);
     found.sort_by_key(|one| (one.start, std::cmp::Reverse(one.end), std::cmp::Reverse(one.score), one.rule));
     found.dedup();
-    let mut spans: Vec<Span> = Vec::new();
-    let mut kept: Vec<Found> = Vec::new();
+    let mut spans: Vec<Span> = Vec::with_capacity(found.len());
+    let mut kept: Vec<Found> = Vec::with_capacity(found.len());
     for one in found.iter() {
         match spans.last_mut() {
             Some(span) if one.start < span.end => {

@@ -147,7 +147,7 @@ impl Pass<'_, '_> {
             one.with = self.operators.replace(self.engine, one, value)?;
         }
         let mut scanned = Scanned { seen, unsettled: false };
-        scanned.unsettled = self.settles_not(text, &scanned.edits(), around, named)?;
+        scanned.unsettled = self.settles_not(text, &scanned, around, named)?;
         Ok(scanned)
     }
 
@@ -277,6 +277,7 @@ impl Pass<'_, '_> {
             text,
             words: &leads.words,
             digits: &leads.digits,
+            classes: &leads.classes,
             signs: leads.signs,
             around,
             on: self.on,
@@ -289,17 +290,18 @@ impl Pass<'_, '_> {
     fn settles_not(
         &self,
         text: &str,
-        edits: &[Edit],
+        scanned: &Scanned,
         around: &Around<'_>,
         named: Named,
     ) -> Result<bool, Blocked> {
-        let masked = apply(text, edits);
+        let edits = || scanned.seen.iter().filter(|one| !one.stays);
+        let masked = replaced(text, edits().map(|one| (one.start..one.end, one.with.as_str())));
         if masked.starts_with(['{', '[', '"']) && is_json(&masked, self.limits)? {
             return Ok(true);
         }
         let mut windows: Vec<(usize, usize)> = Vec::new();
         let (mut grown, mut shrunk) = (0, 0);
-        for edit in edits {
+        for edit in edits() {
             let at = edit.start + grown - shrunk;
             grown += edit.with.len();
             shrunk += edit.end - edit.start;
@@ -348,12 +350,16 @@ pub(super) enum Named {
 
 /// The text with its edits, which are in order and do not overlap.
 pub(super) fn apply(text: &str, edits: &[Edit]) -> String {
+    replaced(text, edits.iter().map(|edit| (edit.start..edit.end, edit.with.as_str())))
+}
+
+fn replaced<'e>(text: &str, edits: impl Iterator<Item = (Range<usize>, &'e str)>) -> String {
     let mut result = String::with_capacity(text.len());
     let mut at = 0;
-    for edit in edits {
-        result.push_str(text.get(at..edit.start).unwrap_or_default());
-        result.push_str(&edit.with);
-        at = edit.end;
+    for (range, with) in edits {
+        result.push_str(text.get(at..range.start).unwrap_or_default());
+        result.push_str(with);
+        at = range.end;
     }
     result.push_str(text.get(at..).unwrap_or_default());
     result

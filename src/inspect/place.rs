@@ -127,7 +127,7 @@ impl Name {
         let generic =
             GENERIC.contains(&folded.squashed()) || folded.squashed().bytes().all(|b| b.is_ascii_digit());
         let hits = lexicon.name(name.get(..name.floor_char_boundary(96)).unwrap_or_default());
-        let rules = claims.of(folded.squashed());
+        let rules = claims.of(folded.squashed()).into();
         let vendors = claims.vendors(folded.squashed());
         Self { folded, hits, rules, vendors, generic }
     }
@@ -199,8 +199,8 @@ impl Place {
         self.own.iter().any(last)
     }
 
-    /// Whether some name speaks of a vendor of a rule.
-    pub fn of_vendor(&self, rule: usize) -> bool {
-        self.own.iter().chain(self.above.iter()).any(|name| name.vendors.binary_search(&rule).is_ok())
+    /// The rules of whose vendors the names speak.
+    pub fn vendors(&self) -> impl Iterator<Item = usize> {
+        self.own.iter().chain(self.above.iter()).flat_map(|name| name.vendors.iter().copied())
     }
 }

@@ -152,14 +152,17 @@ impl Canonical {
         match self {
             Self::Verbatim => value.to_owned(),
             Self::LowerCase => value.to_lowercase(),
-            Self::Digits => value.chars().filter(char::is_ascii_digit).collect(),
-            Self::UpperAlphanumeric => value
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .map(|letter| letter.to_ascii_uppercase())
-                .collect(),
+            Self::Digits => only(value, |byte| byte.is_ascii_digit()),
+            Self::UpperAlphanumeric => only(value, |byte| byte.is_ascii_alphanumeric()).to_ascii_uppercase(),
         }
     }
+}
+
+/// The ASCII characters of a value that fit.
+fn only(value: &str, fits: impl Fn(u8) -> bool) -> String {
+    let mut text = String::with_capacity(value.len());
+    text.extend(value.bytes().filter(|byte| fits(*byte)).map(char::from));
+    text
 }
 
 impl Rule {

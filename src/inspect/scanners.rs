@@ -234,10 +234,12 @@ pub(super) fn discord_token(bytes: &[u8], start: usize) -> Option<(usize, usize)
 /// A token of older versions of Vault whose random part begins at `start`: `s.` and 24 letters and digits.
 pub(super) fn vault_token(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
     let head = bytes.get(start.checked_sub(2)?..start)?;
+    if !matches!(head, b"s." | b"b." | b"r.") {
+        return None;
+    }
     let length = bytes.get(start..)?.iter().take(26).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let value = std::str::from_utf8(bytes.get(start..start + length)?).ok()?;
     let fits = length == 24
-        && matches!(head, b"s." | b"b." | b"r.")
         && !is_word(before(bytes, start - 2))
         && value.bytes().filter(u8::is_ascii_digit).count() >= 2
         && entropy(value) >= 4.05;

@@ -78,14 +78,21 @@ impl Template {
 #[derive(Debug)]
 pub(super) struct Shapes {
     /// Which bytes no template tells apart.
-    classes: Vec<u8>,
+    classes: Box<[u8; 256]>,
     width: usize,
-    next: Vec<u16>,
+    next: Vec<Step>,
     /// By state, the templates that end there.
     ends: Vec<Box<[u16]>>,
 }
 
-/// The state from which nothing follows.
+/// A step of the automaton: where the next state's own steps stand, and whether templates end there.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    row: u32,
+    ends: bool,
+}
+
+/// The state from which nothing follows, in the first row.
 const DEAD: u16 = 0;
 const START: u16 = 1;
 
@@ -135,7 +142,12 @@ impl Shapes {
             }
             at += 1;
         }
-        Some(Self { classes, width, next, ends })
+        let step = |state: u16| {
+            let ended = ends.get(usize::from(state)).is_some_and(|ends| !ends.is_empty());
+            u32::try_from(usize::from(state) * width).ok().map(|row| Step { row, ends: ended })
+        };
+        let next = next.into_iter().map(step).collect::<Option<_>>()?;
+        Some(Self { classes: Box::new(classes.try_into().ok()?), width, next, ends })
     }
 
     /// By state, the templates that end there.
@@ -145,18 +157,23 @@ impl Shapes {
 
     /// Calls `hit` with the end of each value that begins at `start`, the state that it ends in and its templates.
     pub fn at(&self, bytes: &[u8], start: usize, mut hit: impl FnMut(usize, usize, &[u16])) {
-        let mut state = START;
+        let mut row = usize::from(START) * self.width;
         for (offset, byte) in bytes.get(start..).unwrap_or_default().iter().take(LONGEST).enumerate() {
-            let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
-            let cell = usize::from(state) * self.width + usize::from(class);
-            state = self.next.get(cell).copied().unwrap_or(DEAD);
-            if state == DEAD {
+            let Some(step) = self.next.get(row + self.class(*byte)) else { return };
+            row = step.row as usize;
+            if row == 0 {
                 return;
             }
-            if let Some(ends) = self.ends.get(usize::from(state)).filter(|ends| !ends.is_empty()) {
-                hit(start + offset + 1, usize::from(state), ends);
+            if step.ends {
+                let state = row / self.width;
+                hit(start + offset + 1, state, self.ends.get(state).map_or(&[], |ends| ends));
             }
         }
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "every byte has a place in a table of 256")]
+    fn class(&self, byte: u8) -> usize {
+        usize::from(self.classes[usize::from(byte)])
     }
 }
 

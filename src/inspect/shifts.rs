@@ -39,7 +39,7 @@ impl Shifts {
 pub(super) fn unescape(raw: &str) -> (String, Shifts) {
     let bytes = raw.as_bytes();
     let mut text = String::with_capacity(raw.len());
-    let mut shifts = Shifts::default();
+    let mut shifts = Shifts { points: Vec::with_capacity(memchr::memchr_iter(b'\\', bytes).count()) };
     let mut at = 0;
     while let Some(found) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or_default()) {
         text.push_str(raw.get(at..at + found).unwrap_or_default());

@@ -16,7 +16,7 @@ pub(super) fn blobs(text: &str, digits: &[usize]) -> Vec<Blob> {
     let mut found = Vec::new();
     let mut from = 0;
     for &at in digits {
-        if at < from || is_word(before(bytes, at)) {
+        if at < from || is_word(before(bytes, at)) || !may_begin(bytes, at) {
             continue;
         }
         for (name, read) in [("hex", hex as Read), ("bytes", decimal as Read)] {
@@ -31,6 +31,12 @@ pub(super) fn blobs(text: &str, digits: &[usize]) -> Vec<Blob> {
     found
 }
 
+/// Whether a byte may be spelled at `at` and another behind it: most digits begin no such run.
+fn may_begin(bytes: &[u8], at: usize) -> bool {
+    let sign = |at: usize| bytes.get(at).is_some_and(|byte| between(*byte));
+    sign(at + 2) || sign(at + 3) || bytes.get(at + 1) == Some(&b'x')
+}
+
 /// Reads one byte and tells how many letters spell it.
 type Read = fn(&[u8]) -> Option<(u8, usize)>;
 
@@ -42,9 +48,11 @@ fn hex(bytes: &[u8]) -> Option<(u8, usize)> {
 
 fn decimal(bytes: &[u8]) -> Option<(u8, usize)> {
     let length = bytes.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-    let value: u8 = std::str::from_utf8(bytes.get(..length)?).ok()?.parse().ok()?;
-    ((2..=3).contains(&length) && !is_word(bytes.get(length)) && (9..=126).contains(&value))
-        .then_some((value, length))
+    if !(2..=3).contains(&length) || is_word(bytes.get(length)) {
+        return None;
+    }
+    let value = bytes.iter().take(length).fold(0u32, |value, digit| value * 10 + u32::from(digit - b'0'));
+    u8::try_from(value).ok().filter(|value| (9..=126).contains(value)).map(|value| (value, length))
 }
 
 fn run(bytes: &[u8], at: usize, read: Read) -> Option<(usize, Vec<u8>)> {

@@ -14,8 +14,9 @@ pub(super) struct Surroundings<'s, 'a> {
     lexicon: &'s Lexicon,
     /// The start whose words were read last, their topics, and memory for words.
     last: (usize, Hits, Folded),
-    /// The start that was asked about last, and what is spoken of around it; by the names on the way alone.
-    marks: (usize, Marks),
+    /// The start that was asked about last, and what is spoken of before it and by its column.
+    marks: (usize, Marks, Option<Marks>),
+    /// What the names on the way speak of.
     place: Option<Marks>,
     tables: OnceCell<Tables>,
     /// The start whose column was looked for last, and its title.
@@ -32,7 +33,7 @@ impl<'s, 'a> Surroundings<'s, 'a> {
             scan,
             lexicon,
             last,
-            marks: (usize::MAX, 0),
+            marks: (usize::MAX, 0, None),
             place: None,
             tables: OnceCell::new(),
             column,
@@ -52,17 +53,21 @@ impl Surroundings<'_, '_> {
         hits
     }
 
-    /// What anything at all around a value may speak of; what `context` needs to say so.
-    pub fn marks(&mut self, start: usize) -> Marks {
-        let (last, marks) = self.marks;
-        if last == start {
-            return marks;
+    /// Whether anything at all around a value may speak of one of these topics; what `context` needs to say so.
+    pub fn may_speak_of(&mut self, topics: Marks, start: usize) -> bool {
+        if self.marks.0 != start {
+            let around = *self.place.get_or_insert_with(|| self.scan.around.marks());
+            self.marks = (start, around | self.near(start).marks(), None);
         }
-        let around = *self.place.get_or_insert_with(|| self.scan.around.marks());
-        let column = self.column(start).map_or(0, |title| title.hits(self.lexicon).marks());
-        let marks = self.near(start).marks() | around | column;
-        self.marks = (start, marks);
-        marks
+        let (_, near, column) = self.marks;
+        if near & topics != 0 {
+            return true;
+        }
+        // Columns are looked for last: the tables of a text are read then.
+        let column =
+            column.unwrap_or_else(|| self.column(start).map_or(0, |title| title.hits(self.lexicon).marks()));
+        self.marks.2 = Some(column);
+        column & topics != 0
     }
 
     pub fn weak(engine: &Engine, rule: usize) -> bool {

@@ -3,26 +3,12 @@
 
 use std::cell::{Cell, OnceCell};
 
+use super::cells::{Reading, SEPARATORS, Separator, cells, counts};
 use super::context::{Hits, Lexicon};
 use super::html;
+use super::statements::{self, Row};
 
-/// What separates cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Separator {
-    Sign(u8),
-    /// Two spaces or more.
-    Spaces,
-}
-
-const SEPARATORS: [Separator; 5] = [
-    Separator::Sign(b'|'),
-    Separator::Sign(b'\t'),
-    Separator::Sign(b';'),
-    Separator::Sign(b','),
-    Separator::Spaces,
-];
-
-/// Bytes of a row or of a list of columns.
+/// Bytes of a row of HTML.
 const REACH: usize = 2_048;
 
 /// Lines in a row with the same separator as often.
@@ -73,6 +59,8 @@ pub(super) struct Tables {
     inserts: Vec<Block>,
     /// Rows of tables of HTML, the same.
     html: Vec<Block>,
+    /// How far the row of a statement was read that was asked for last.
+    row: Cell<Option<Row>>,
     /// How far lines were read that were asked for last: values are asked for nearly in order.
     last: Cell<[Option<Asked>; 3]>,
 }
@@ -102,9 +90,9 @@ impl Tables {
         if memchr::memchr(b'\n', text.as_bytes()).is_some() {
             tables.read_lines(text);
         }
-        tables.read_inserts(text);
-        let html = html::tables(text).into_iter();
-        tables.html = html.map(|(rows, titles)| Block::new(rows, Separator::Sign(b'<'), titles)).collect();
+        let block = |sign| move |(rows, titles)| Block::new(rows, Separator::Sign(sign), titles);
+        tables.inserts = statements::tables(text).into_iter().map(block(b'(')).collect();
+        tables.html = html::tables(text).into_iter().map(block(b'<')).collect();
         tables
     }
 
@@ -116,11 +104,7 @@ impl Tables {
             let rest = bytes.get(start..).unwrap_or_default();
             let end = start + memchr::memchr(b'\n', rest).map_or(rest.len(), |found| found + 1);
             let line = text.get(start..end).unwrap_or_default().trim_end();
-            let mut counts = [0; SEPARATORS.len()];
-            Reading::default().go(line.as_bytes(), 0, |kind, _| {
-                counts.get_mut(kind).into_iter().for_each(|count| *count += 1);
-            });
-            let next = Line { start, end, counts };
+            let next = Line { start, end, counts: counts(line.as_bytes()) };
             // Markdown may leave out the outer bars, and a cell may hold a quoted separator.
             let alike = open.first().is_some_and(|first| common(first, &next).is_some());
             if !alike {
@@ -149,40 +133,6 @@ impl Tables {
         }
     }
 
-    fn read_inserts(&mut self, text: &str) {
-        let bytes = text.as_bytes();
-        // Of the words of the statement, `values` has the rarest letter.
-        let says = |word: &[u8], [small, large]: [u8; 2]| {
-            memchr::memchr2_iter(small, large, bytes)
-                .any(|at| bytes.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
-        };
-        if memchr::memchr(b'(', bytes).is_none() || !says(b"values", *b"vV") || !says(b"insert into ", *b"iI")
-        {
-            return;
-        }
-        let small = text.to_ascii_lowercase();
-        let mut from = 0;
-        while let Some(found) = small.get(from..).and_then(|rest| rest.find("insert into ")) {
-            let at = from + found;
-            from = at + 12;
-            let find = |from: usize, sign: u8| {
-                let reach = small.as_bytes().get(from..small.len().min(from + REACH))?;
-                memchr::memchr(sign, reach).map(|found| from + found)
-            };
-            let Some(open) = find(from, b'(') else { continue };
-            let Some(close) = find(open, b')') else { continue };
-            let behind = small.as_bytes().get(close..small.len().min(close + 21)).unwrap_or_default();
-            let Some(values) = memchr::memmem::find(behind, b"values") else { continue };
-            let start = close + values + 6;
-            let end = small
-                .get(start..)
-                .and_then(|rest| rest.find("insert into "))
-                .map_or(text.len(), |next| start + next);
-            let titles = cells(text.get(open + 1..close).unwrap_or_default(), Separator::Sign(b','));
-            self.inserts.push(Block::new(start..end, Separator::Sign(b'('), titles));
-        }
-    }
-
     /// The column in which the byte at `at` stands.
     pub fn column(&self, text: &str, at: usize) -> Option<Place> {
         if let Some(block) = holding(&self.html, at) {
@@ -192,9 +142,10 @@ impl Tables {
         }
         if let Some(block) = holding(&self.inserts, at) {
             let start = self.inserts.get(block)?.start;
-            let from = text.ceil_char_boundary(start.max(at.saturating_sub(REACH)));
-            let row = text.get(from..at)?;
-            let column = cell_of_row(row.get(row_start(row)?..)?.as_bytes());
+            let last = self.row.get().filter(|row| row.goes_on(start, at));
+            let row = last.unwrap_or_else(|| Row::new(start)).read(text.get(..at)?.as_bytes());
+            self.row.set(Some(row));
+            let column = row.cell()?;
             return Some(Place { kind: Kind::Statement, block, column });
         }
         let block = holding(&self.lines, at)?;
@@ -231,7 +182,7 @@ impl Tables {
                 let blank = |byte: &&u8| matches!(**byte, b' ' | b'|');
                 let rest = bytes.get(line..to).unwrap_or_default();
                 let cells = line + rest.iter().take_while(blank).count();
-                let reading = Reading { at: cells, ..Reading::default() };
+                let reading = Reading::from(cells);
                 Asked { line, cells, separator, reading, index: 0 }
             }
         };
@@ -259,123 +210,12 @@ fn holding(blocks: &[Block], at: usize) -> Option<usize> {
     blocks.get(last).filter(|block| at < block.end).map(|_| last)
 }
 
-/// The last bracket that was opened outside of quotes.
-fn row_start(text: &str) -> Option<usize> {
-    let mut quoted = false;
-    let mut open = None;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'(' if !quoted => open = Some(at + 1),
-            _ => {}
-        }
-    }
-    open
-}
-
-/// The number of the cell in which a row of a statement ends that is read from its bracket on.
-fn cell_of_row(row: &[u8]) -> usize {
-    let blank = row.iter().take_while(|byte| matches!(byte, b' ' | b'|')).count();
-    let mut index = 0;
-    let comma = 3;
-    let mut reading = Reading { at: blank, ..Reading::default() };
-    reading.go(row, blank, |kind, _| index += usize::from(kind == comma));
-    index
-}
-
 /// The separator that both lines have as often.
 fn common(one: &Line, other: &Line) -> Option<Separator> {
     SEPARATORS.iter().enumerate().find_map(|(index, separator)| {
         let (one, other) = (one.counts.get(index)?, other.counts.get(index)?);
         (*one > 0 && one == other).then_some(*separator)
     })
-}
-
-/// A line as far as it was read, outside and inside of quotes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Reading {
-    at: usize,
-    quote: Option<u8>,
-    spaces: usize,
-}
-
-impl Reading {
-    /// Reads on to the end of `line`, whose first cell begins at `from`, and calls with the number of the separator
-    /// and its place where a cell ends.
-    fn go(&mut self, line: &[u8], from: usize, mut cut: impl FnMut(usize, usize)) {
-        while let Some(rest) = line.get(self.at..).filter(|rest| !rest.is_empty()) {
-            let plain = match self.quote {
-                Some(open) => memchr::memchr(open, rest),
-                None if self.spaces > 0 => Some(0),
-                None => rest.iter().position(|byte| may_cut(*byte)),
-            };
-            let at = self.at + plain.unwrap_or(rest.len());
-            let Some(&byte) = line.get(at) else {
-                self.at = at;
-                return;
-            };
-            self.at = at + 1;
-            match (self.quote, byte) {
-                (Some(_), _) => self.quote = None,
-                (None, b' ') => {
-                    // One space separates words, not cells.
-                    let single = self.spaces == 0 && line.get(self.at).is_some_and(|next| *next != b' ');
-                    self.spaces += usize::from(!single);
-                    continue;
-                }
-                (None, b'|') => cut(0, at),
-                (None, b'\t') => cut(1, at),
-                (None, b';') => cut(2, at),
-                (None, b',') => cut(3, at),
-                (None, b'"') => self.quote = Some(byte),
-                // An apostrophe inside a word opens nothing.
-                (None, b'\'') => {
-                    let opens =
-                        at == from || line.get(at - 1).is_some_and(|byte| !byte.is_ascii_alphanumeric());
-                    self.quote = opens.then_some(byte);
-                }
-                (None, _) => {}
-            }
-            if self.spaces > 0 {
-                if self.spaces >= 2 && at - from > self.spaces {
-                    cut(4, at);
-                }
-                self.spaces = 0;
-            }
-        }
-    }
-}
-
-/// Whether a cell may end at a byte, or a quoted part begin.
-#[allow(clippy::indexing_slicing, reason = "every byte has a place in a table of 256")]
-fn may_cut(byte: u8) -> bool {
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut at = 0;
-        while at < CUTS.len() {
-            table[CUTS[at] as usize] = true;
-            at += 1;
-        }
-        table
-    };
-    const CUTS: &[u8] = b" |\t;,\"'";
-    TABLE[byte as usize]
-}
-
-fn cells(line: &str, separator: Separator) -> Vec<String> {
-    let line = line.trim_matches(['\n', '\r', ' ']).trim_start_matches('|');
-    let mut cuts = Vec::new();
-    let kind = SEPARATORS.iter().position(|known| *known == separator);
-    Reading::default().go(line.as_bytes(), 0, |cut, at| cuts.extend((kind == Some(cut)).then_some(at)));
-    cuts.push(line.len());
-    let mut from = 0;
-    let mut titles = Vec::with_capacity(cuts.len());
-    for cut in cuts {
-        let cell = line.get(from..cut).unwrap_or_default();
-        titles.push(cell.trim_matches([' ', '"', '\'', '`', '*', '|', ',', ';', '\t']).to_owned());
-        from = cut;
-    }
-    titles
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ impl Folded {
         self.squashed.clear();
         self.words.clear();
         self.squashed.reserve(text.len());
+        self.words.reserve(text.len() / 4);
         if text.is_ascii() {
             self.read_ascii(text.as_bytes());
         } else {
@@ -38,25 +39,44 @@ impl Folded {
     }
 
     fn read_ascii(&mut self, bytes: &[u8]) {
-        let (mut from, mut before) = (0, b' ');
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            if bytes::is(byte, UPPER) {
-                let next_is_lower = bytes::at(bytes, at + 1, LOWER);
-                if bytes::is(before, LOWER | DIGIT) || (bytes::is(before, UPPER) && next_is_lower) {
-                    self.end_word(&mut from, at);
-                }
-                self.squashed.push(char::from(byte.to_ascii_lowercase()));
-            } else if bytes::is(byte, LOWER | DIGIT) {
-                self.squashed.push(char::from(byte));
-            } else {
-                self.end_word(&mut from, at);
+        let mut letters = std::mem::take(&mut self.squashed).into_bytes();
+        letters.resize(bytes.len(), 0);
+        let (mut length, mut at) = (0, 0);
+        let mut put = |letter: u8, length: &mut usize| {
+            if let Some(place) = letters.get_mut(*length) {
+                *place = letter;
+                *length += 1;
             }
-            before = byte;
-            let mask = if byte == b'[' { mask_length(bytes.get(at..).unwrap_or_default()) } else { 0 };
-            at += mask.max(1);
+        };
+        while let Some(&byte) = bytes.get(at) {
+            if !bytes::is(byte, UPPER | LOWER | DIGIT) {
+                let mask = if byte == b'[' { mask_length(bytes.get(at..).unwrap_or_default()) } else { 0 };
+                at += mask.max(1);
+                continue;
+            }
+            let from = length;
+            if bytes::is(byte, UPPER) {
+                put(byte | 0x20, &mut length);
+                at += 1;
+                // The last of several capitals begins the next word: `APIKey`.
+                while let Some(&byte) = bytes.get(at)
+                    && bytes::is(byte, UPPER)
+                    && !bytes::at(bytes, at + 1, LOWER)
+                {
+                    put(byte | 0x20, &mut length);
+                    at += 1;
+                }
+            }
+            while let Some(&byte) = bytes.get(at)
+                && bytes::is(byte, LOWER | DIGIT)
+            {
+                put(byte, &mut length);
+                at += 1;
+            }
+            self.words.push((from, length, at));
         }
-        self.end_word(&mut from, bytes.len());
+        letters.truncate(length);
+        self.squashed = String::from_utf8(letters).unwrap_or_default();
     }
 
     fn read_any(&mut self, text: &str) {
@@ -70,18 +90,29 @@ impl Folded {
             if letter == '[' {
                 skip_to = at + mask_length(text.as_bytes().get(at..).unwrap_or_default());
             }
-            let next_is_lower = letters.peek().is_some_and(|(_, next)| next.is_lowercase());
-            let begins = letter.is_uppercase()
-                && (before.is_lowercase()
-                    || before.is_ascii_digit()
-                    || (before.is_uppercase() && next_is_lower));
-            if begins || !letter.is_alphanumeric() {
+            if !is_alphanumeric(letter) {
                 self.end_word(&mut from, at);
-            }
-            if letter.is_ascii_alphanumeric() {
-                self.squashed.push(letter.to_ascii_lowercase());
-            } else if letter.is_alphanumeric() {
-                fold_letter(letter, &mut self.squashed);
+            } else if let Ok(byte) = u8::try_from(letter)
+                && byte.is_ascii()
+                && !bytes::is(byte, UPPER)
+            {
+                self.squashed.push(letter);
+            } else if !has_case(letter) {
+                self.squashed.push(letter);
+            } else {
+                let mut next_is_lower = || letters.peek().is_some_and(|(_, next)| next.is_lowercase());
+                let begins = letter.is_uppercase()
+                    && (before.is_lowercase()
+                        || before.is_ascii_digit()
+                        || (before.is_uppercase() && next_is_lower()));
+                if begins {
+                    self.end_word(&mut from, at);
+                }
+                if letter.is_ascii() {
+                    self.squashed.push(letter.to_ascii_lowercase());
+                } else {
+                    fold_letter(letter, &mut self.squashed);
+                }
             }
             before = letter;
         }
@@ -107,6 +138,21 @@ impl Folded {
     /// The name of a key or label.
     pub fn of_name(name: &str) -> Self {
         Self::of(name.get(..name.floor_char_boundary(NAME_LIMIT)).unwrap_or_default())
+    }
+}
+
+/// Scripts without capitals, in which all characters are letters: Japanese, Chinese, Korean.
+fn has_case(letter: char) -> bool {
+    !matches!(letter, '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}')
+}
+
+/// Whether a character is a letter or digit; most need no look into the tables of Unicode.
+fn is_alphanumeric(letter: char) -> bool {
+    match letter {
+        '\0'..='\u{7F}' => letter.is_ascii_alphanumeric(),
+        '\u{C0}'..='\u{24F}' => !matches!(letter, '×' | '÷'),
+        '\u{400}'..='\u{481}' | '\u{5D0}'..='\u{5EA}' | '\u{620}'..='\u{64A}' => true,
+        other => !has_case(other) || other.is_alphanumeric(),
     }
 }
 

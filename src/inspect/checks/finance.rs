@@ -50,7 +50,7 @@ SZ TC TD TG TH TJ TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VN VU WF
 }
 
 /// Length of an IBAN by country (ISO 13616 registry, release 99).
-const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
+const IBAN_LENGTHS: &[(&[u8; 2], u8)] = &[
     (b"AD", 24),
     (b"AE", 23),
     (b"AL", 28),
@@ -144,12 +144,26 @@ const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
 
 /// How many letters and digits an IBAN of the country has.
 pub(in crate::inspect) fn iban_length(country: &[u8]) -> Option<usize> {
-    let country = [country.first()?.to_ascii_uppercase(), country.get(1)?.to_ascii_uppercase()];
-    IBAN_LENGTHS
-        .binary_search_by(|(known, _)| known.as_slice().cmp(&country))
-        .ok()
-        .and_then(|found| IBAN_LENGTHS.get(found))
-        .map(|(_, length)| *length)
+    let [one, other, ..] = *country else { return None };
+    let place = |letter: u8| letter.to_ascii_uppercase().checked_sub(b'A').filter(|place| *place < 26);
+    let length = *LENGTHS.get(usize::from(place(one)?) * 26 + usize::from(place(other)?))?;
+    (length > 0).then_some(usize::from(length))
+}
+
+/// The same by the places of both letters in the alphabet; 0 if there is no such country.
+static LENGTHS: [u8; 676] = lengths();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn lengths() -> [u8; 676] {
+    let mut lengths = [0; 676];
+    let mut at = 0;
+    while at < IBAN_LENGTHS.len() {
+        let (country, length) = IBAN_LENGTHS[at];
+        let place = (country[0] - b'A') as usize * 26 + (country[1] - b'A') as usize;
+        lengths[place] = length;
+        at += 1;
+    }
+    lengths
 }
 
 /// ISO 7064 mod 97-10 over letters and digits in capitals, the first four moved to the end.

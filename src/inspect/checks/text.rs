@@ -1,5 +1,11 @@
 //! Whether a text looks like a secret, or only stands for one.
 
+use std::sync::LazyLock;
+
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Input, StartKind};
+
 /// Shannon entropy in bits a byte.
 pub(in crate::inspect) fn entropy(text: &str) -> f64 {
     let mut counts = [0u32; 256];
@@ -9,12 +15,16 @@ pub(in crate::inspect) fn entropy(text: &str) -> f64 {
         }
     }
     let length = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX));
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|&count| f64::from(count) / length)
-        .map(|share| -share * share.log2())
-        .sum()
+    let mut bits = 0.0;
+    // Each letter's share once: most of the table is empty.
+    for &byte in text.as_bytes() {
+        let count = counts.get_mut(usize::from(byte)).map_or(0, std::mem::take);
+        if count > 0 {
+            let share = f64::from(count) / length;
+            bits -= share * share.log2();
+        }
+    }
+    bits
 }
 
 /// Values that only stand for one.
@@ -56,6 +66,9 @@ const WHOLE: &[&str] = &[
     "__u64",
 ];
 
+/// Letters of the longest of them.
+const LONGEST_WHOLE: usize = "credentials".len();
+
 /// Whether a value only stands for a secret: a variable, a hint, a mask.
 pub(in crate::inspect) fn placeholder(value: &str) -> bool {
     const CALLS: &[&str] = &[
@@ -80,7 +93,7 @@ pub(in crate::inspect) fn placeholder(value: &str) -> bool {
             .bytes()
             .skip(1)
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    WHOLE.iter().any(|whole| value.eq_ignore_ascii_case(whole))
+    (value.len() <= LONGEST_WHOLE && WHOLE.iter().any(|whole| value.eq_ignore_ascii_case(whole)))
         || holds_hint(bytes)
         || ends("example")
         || starts(CALLS)
@@ -95,28 +108,38 @@ fn begins(bytes: &[u8], mark: &[u8]) -> bool {
     bytes.get(..mark.len()).is_some_and(|head| head.eq_ignore_ascii_case(mark))
 }
 
-/// Parts of values that only stand for one, by their first letter.
-fn hints(first: u8) -> &'static [&'static str] {
-    match first {
-        b'c' | b'C' => &["changeme", "change_me", "change-me"],
-        b'p' | b'P' => &["placeholder"],
-        b'y' | b'Y' => &["your_", "your-", "yourpass", "yourtoken", "yourkey", "yoursecret"],
-        b'r' | b'R' => &["redacted", "replace_"],
-        b'x' | b'X' => &["xxxx"],
-        b'*' => &["****"],
-        b'.' => &["...."],
-        b'e' | b'E' => &["example_"],
-        b'm' | b'M' => &["my_secret"],
-        b'i' | b'I' => &["insert_"],
-        _ => &[],
-    }
-}
+/// Parts of values that only stand for one.
+const HINTS: &[&str] = &[
+    "changeme",
+    "change_me",
+    "change-me",
+    "placeholder",
+    "your_",
+    "your-",
+    "yourpass",
+    "yourtoken",
+    "yourkey",
+    "yoursecret",
+    "redacted",
+    "replace_",
+    "xxxx",
+    "****",
+    "....",
+    "example_",
+    "my_secret",
+    "insert_",
+];
 
 /// Whether one of these parts stands anywhere, in letters of either case.
 fn holds_hint(bytes: &[u8]) -> bool {
-    bytes.iter().enumerate().any(|(at, byte)| {
-        hints(*byte).iter().any(|hint| bytes.get(at..).is_some_and(|rest| begins(rest, hint.as_bytes())))
-    })
+    static KNOWN: LazyLock<Option<DFA>> = LazyLock::new(|| {
+        DFA::builder().start_kind(StartKind::Unanchored).ascii_case_insensitive(true).build(HINTS).ok()
+    });
+    let slow =
+        || HINTS.iter().any(|hint| bytes.windows(hint.len()).any(|part| begins(part, hint.as_bytes())));
+    KNOWN
+        .as_ref()
+        .map_or_else(slow, |known| known.try_find(&Input::new(bytes)).is_ok_and(|hit| hit.is_some()))
 }
 
 fn all_the_same(value: &str) -> bool {
