@@ -1,12 +1,12 @@
 //! Which types the words around a value speak of: phrases of all rules in one dictionary.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Error;
 use super::bytes::{self, ALPHANUMERIC, LETTER};
-use super::hasher::Quick;
+use super::phrases::Phrases;
 use super::words::{Folded, REACH};
 
 /// A rule by its index, or one of the topics below.
@@ -108,19 +108,16 @@ impl Hits {
 
 /// The dictionary.
 pub(super) struct Lexicon {
-    phrases: HashMap<Box<str>, Vec<Topic>, Quick>,
-    longest: usize,
+    phrases: Phrases,
     /// All phrases have a letter.
     worded: bool,
-    /// How phrases begin: most words begin none.
-    starts: Starts,
     foreign: AhoCorasick,
     foreign_topics: Vec<Vec<Topic>>,
 }
 
 impl Lexicon {
     pub fn new<'p>(phrases: impl IntoIterator<Item = (&'p str, Topic)>) -> Result<Self, Error> {
-        let mut plain: HashMap<Box<str>, Vec<Topic>, Quick> = HashMap::default();
+        let mut phrases_of: BTreeMap<String, Vec<Topic>> = BTreeMap::new();
         let mut foreign: Vec<String> = Vec::new();
         let mut foreign_topics: Vec<Vec<Topic>> = Vec::new();
         for (phrase, topic) in phrases {
@@ -133,18 +130,15 @@ impl Lexicon {
                 }
                 foreign_topics.get_mut(index).into_iter().for_each(|topics| topics.push(topic));
             } else {
-                let squashed = Folded::of(phrase).squashed().to_owned();
-                plain.entry(squashed.into()).or_default().push(topic);
+                phrases_of.entry(Folded::of(phrase).squashed().to_owned()).or_default().push(topic);
             }
         }
-        let starts = Starts::of(plain.keys().map(|phrase| phrase.as_bytes()));
         let foreign = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(&foreign)
             .map_err(|source| Error::Automaton { source: source.into() })?;
-        let longest = plain.keys().map(|phrase| phrase.len()).max().unwrap_or(0);
-        let worded = plain.keys().all(|phrase| phrase.contains(char::is_alphabetic));
-        Ok(Self { phrases: plain, longest, worded, starts, foreign, foreign_topics })
+        let worded = phrases_of.keys().all(|phrase| phrase.contains(char::is_alphabetic));
+        Ok(Self { phrases: Phrases::new(phrases_of), worded, foreign, foreign_topics })
     }
 
     /// What the text that ends at `at` speaks of, as far back as context reaches, into the memory of earlier hits.
@@ -164,7 +158,7 @@ impl Lexicon {
             {
                 let (head, tail) = word.split_at(cut);
                 for (part, enough) in [(head, cut >= 5), (tail, word.len() - cut >= 5)] {
-                    for topic in self.phrases.get(part).filter(|_| enough).into_iter().flatten() {
+                    for topic in self.phrases.find(part).iter().filter(|_| enough) {
                         hits.add(Hit { topic: *topic, distance: 0, length: part.len() });
                     }
                 }
@@ -186,35 +180,31 @@ impl Lexicon {
             return;
         }
         folded.read(text);
-        let squashed = folded.squashed();
-        let words = folded.words();
-        let mut rest = words;
+        let letters = folded.letters();
+        let mut rest = folded.words();
         while let [(from, ..), others @ ..] = rest {
-            let (from, phrases) = (*from, rest.get(..MOST_WORDS).unwrap_or(rest));
+            let (from, words) = (*from, rest.get(..MOST_WORDS).unwrap_or(rest));
             rest = others;
-            if !squashed.as_bytes().get(from..).is_some_and(|letters| self.starts.begin(letters)) {
+            let Some(mut phrase) = self.phrases.begin(letters.get(from..).unwrap_or_default()) else {
                 continue;
-            }
-            for (more, &(_, to, end)) in phrases.iter().enumerate() {
-                if to - from > self.longest {
-                    break;
+            };
+            for (more, &(_, to, end)) in words.iter().enumerate() {
+                let length = to - from;
+                let Some(topics) = phrase.up_to(length) else { break };
+                if topics.is_empty() {
+                    continue;
                 }
-                let Some(phrase) = squashed.get(from..to) else { continue };
-                let Some(topics) = self.phrases.get(phrase) else { continue };
                 // `isn't in` is no `tin`; initials with dots are what they spell.
-                let initials = || {
-                    let parts = phrases.iter().take(more + 1);
-                    parts.filter(|(from, to, _)| to - from == 1).count()
-                };
-                if more > 0 && phrase.len() <= 4 && (1..=more).contains(&initials()) {
+                let initials = || words.iter().take(more + 1).filter(|(from, to, _)| to - from == 1).count();
+                if more > 0 && length <= 4 && (1..=more).contains(&initials()) {
                     continue;
                 }
                 // Two letters mean something only right before a number.
-                if phrase.len() <= 2 && text.len() - end > CLOSE {
+                if length <= 2 && text.len() - end > CLOSE {
                     continue;
                 }
                 for topic in topics {
-                    hits.add(Hit { topic: *topic, distance: text.len() - end, length: phrase.len() });
+                    hits.add(Hit { topic: *topic, distance: text.len() - end, length });
                 }
             }
         }
@@ -235,52 +225,6 @@ impl Lexicon {
                 hits.add(Hit { topic: *topic, distance, length: found.len() });
             }
         }
-    }
-}
-
-/// Bits for the first letters of phrases, of each of which five bits count.
-struct Starts {
-    /// Phrases of up to three letters, and whatever follows them.
-    short: Vec<u64>,
-    /// The first four letters of longer ones; some share a bit.
-    long: Vec<u64>,
-}
-
-impl Starts {
-    fn of<'p>(phrases: impl Iterator<Item = &'p [u8]>) -> Self {
-        let mut starts = Self { short: vec![0; 1 << 9], long: vec![0; 1 << 10] };
-        let add = |bits: &mut [u64], place: usize| {
-            bits.get_mut(place >> 6).into_iter().for_each(|bits| *bits |= 1 << (place & 63));
-        };
-        for phrase in phrases {
-            if let Some(letters) = phrase.first_chunk() {
-                add(&mut starts.long, Self::long(*letters));
-                continue;
-            }
-            let missing = 3usize.saturating_sub(phrase.len()) * 5;
-            let first = Self::all(phrase) << missing;
-            (first..first + (1 << missing)).for_each(|place| add(&mut starts.short, place));
-        }
-        starts
-    }
-
-    /// Whether a phrase may begin so.
-    fn begin(&self, letters: &[u8]) -> bool {
-        let holds = |bits: &[u64], place: usize| {
-            bits.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1)
-        };
-        let first = |at: usize| letters.get(at).map_or(0, |letter| usize::from(letter & 31));
-        holds(&self.short, first(0) << 10 | first(1) << 5 | first(2))
-            || letters.first_chunk().is_some_and(|letters| holds(&self.long, Self::long(*letters)))
-    }
-
-    /// The letters as one number.
-    fn all(letters: &[u8]) -> usize {
-        letters.iter().fold(0, |all, letter| all << 5 | usize::from(letter & 31))
-    }
-
-    fn long(letters: [u8; 4]) -> usize {
-        Self::all(&letters).wrapping_mul(0x9E37_79B9) >> 12 & 0xFFFF
     }
 }
 

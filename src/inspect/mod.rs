@@ -47,6 +47,7 @@ mod overlap;
 mod pass;
 mod pattern;
 mod phone;
+mod phrases;
 mod place;
 mod pointer;
 mod prefixes;

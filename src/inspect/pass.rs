@@ -1,6 +1,5 @@
 //! One round over one value: scans texts, collects findings and edits. The walk decides what is a text.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::context::near;
@@ -101,6 +100,11 @@ impl Scanned {
     pub fn edits(&self) -> Vec<Edit> {
         let edit = |one: &Seen| Edit { start: one.start, end: one.end, with: one.with.clone() };
         self.seen.iter().filter(|one| !one.stays).map(edit).collect()
+    }
+
+    pub fn into_edits(self) -> Vec<Edit> {
+        let edit = |one: Seen| Edit { start: one.start, end: one.end, with: one.with };
+        self.seen.into_iter().filter(|one| !one.stays).map(edit).collect()
     }
 }
 
@@ -375,14 +379,10 @@ pub(super) fn outwards(
     edits.into_iter().map(move |edit| Edit {
         start: at(edit.start),
         end: at(edit.end),
-        with: escape(&edit.with).into_owned(),
+        with: escape(edit.with),
     })
 }
 
-fn escape(text: &str) -> Cow<'_, str> {
-    if text.contains(['"', '\\']) {
-        Cow::Owned(text.replace('\\', "\\\\").replace('"', "\\\""))
-    } else {
-        Cow::Borrowed(text)
-    }
+fn escape(text: String) -> String {
+    if text.contains(['"', '\\']) { text.replace('\\', "\\\\").replace('"', "\\\"") } else { text }
 }

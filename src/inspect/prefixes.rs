@@ -9,7 +9,7 @@ use super::Error;
 /// Parts of a text that are read side by side: each step waits for the one before it, but not for other parts.
 const LANES: usize = 4;
 /// Bytes of a text that is worth the parts.
-const LONG: usize = 1_024;
+const LONG: usize = 384;
 /// Bytes that are read before what was met in them is told.
 const BLOCK: usize = 16 << 10;
 

@@ -85,11 +85,11 @@ pub(super) struct Shapes {
     ends: Vec<Box<[u16]>>,
 }
 
-/// A step of the automaton: where the next state's own steps stand, and whether templates end there.
+/// A step of the automaton: where the next state's own steps stand, and the state if templates end there.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     row: u32,
-    ends: bool,
+    ended: u16,
 }
 
 /// The state from which nothing follows, in the first row.
@@ -144,7 +144,8 @@ impl Shapes {
         }
         let step = |state: u16| {
             let ended = ends.get(usize::from(state)).is_some_and(|ends| !ends.is_empty());
-            u32::try_from(usize::from(state) * width).ok().map(|row| Step { row, ends: ended })
+            let row = u32::try_from(usize::from(state) * width).ok()?;
+            Some(Step { row, ended: if ended { state } else { DEAD } })
         };
         let next = next.into_iter().map(step).collect::<Option<_>>()?;
         Some(Self { classes: Box::new(classes.try_into().ok()?), width, next, ends })
@@ -164,9 +165,9 @@ impl Shapes {
             if row == 0 {
                 return;
             }
-            if step.ends {
-                let state = row / self.width;
-                hit(start + offset + 1, state, self.ends.get(state).map_or(&[], |ends| ends));
+            let ended = usize::from(step.ended);
+            if let Some(ends) = self.ends.get(ended).filter(|_| step.ended != DEAD) {
+                hit(start + offset + 1, ended, ends);
             }
         }
     }

@@ -206,8 +206,9 @@ impl<'w> Walk<'w, '_, '_> {
         let shifts = content.shifts;
         self.pass.unsettled |= scanned.unsettled;
         self.sight(&scanned, (quoted.start, shifts.as_ref()), false);
-        self.edits.extend(outwards(scanned.edits(), quoted.start, shifts.as_ref()));
-        self.record(&scanned.seen, &self.pointer())
+        self.record(&scanned.seen, &self.pointer())?;
+        self.edits.extend(outwards(scanned.into_edits(), quoted.start, shifts.as_ref()));
+        Ok(())
     }
 
     /// Walks the JSON that a string holds.

@@ -12,7 +12,8 @@ const NAME_LIMIT: usize = 96;
 /// The words of one text without what separates them, lower-cased and without accents.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Folded {
-    squashed: String,
+    /// UTF-8.
+    squashed: Vec<u8>,
     /// Start and end of each word in `squashed`, and where it ends in the text.
     words: Vec<(usize, usize, usize)>,
 }
@@ -29,8 +30,9 @@ impl Folded {
     pub fn read(&mut self, text: &str) {
         self.squashed.clear();
         self.words.clear();
-        self.squashed.reserve(text.len());
-        self.words.reserve(text.len() / 4);
+        // As much as most texts need, so that the memory need not grow.
+        self.squashed.reserve(text.len().max(64));
+        self.words.reserve((text.len() / 4).max(16));
         if text.is_ascii() {
             self.read_ascii(text.as_bytes());
         } else {
@@ -39,8 +41,8 @@ impl Folded {
     }
 
     fn read_ascii(&mut self, bytes: &[u8]) {
-        let mut letters = std::mem::take(&mut self.squashed).into_bytes();
-        letters.resize(bytes.len(), 0);
+        self.squashed.resize(bytes.len(), 0);
+        let letters = &mut self.squashed;
         let (mut length, mut at) = (0, 0);
         let mut put = |letter: u8, length: &mut usize| {
             if let Some(place) = letters.get_mut(*length) {
@@ -75,8 +77,7 @@ impl Folded {
             }
             self.words.push((from, length, at));
         }
-        letters.truncate(length);
-        self.squashed = String::from_utf8(letters).unwrap_or_default();
+        self.squashed.truncate(length);
     }
 
     fn read_any(&mut self, text: &str) {
@@ -96,9 +97,9 @@ impl Folded {
                 && byte.is_ascii()
                 && !bytes::is(byte, UPPER)
             {
-                self.squashed.push(letter);
+                push(letter, &mut self.squashed);
             } else if !has_case(letter) {
-                self.squashed.push(letter);
+                push(letter, &mut self.squashed);
             } else {
                 let mut next_is_lower = || letters.peek().is_some_and(|(_, next)| next.is_lowercase());
                 let begins = letter.is_uppercase()
@@ -109,7 +110,7 @@ impl Folded {
                     self.end_word(&mut from, at);
                 }
                 if letter.is_ascii() {
-                    self.squashed.push(letter.to_ascii_lowercase());
+                    push(letter.to_ascii_lowercase(), &mut self.squashed);
                 } else {
                     fold_letter(letter, &mut self.squashed);
                 }
@@ -128,6 +129,11 @@ impl Folded {
 
     /// All words written together.
     pub fn squashed(&self) -> &str {
+        std::str::from_utf8(&self.squashed).unwrap_or_default()
+    }
+
+    /// The same as bytes.
+    pub fn letters(&self) -> &[u8] {
         &self.squashed
     }
 
@@ -156,8 +162,12 @@ fn is_alphanumeric(letter: char) -> bool {
     }
 }
 
+fn push(letter: char, out: &mut Vec<u8>) {
+    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
 /// Lower case without the accents of Latin letters.
-fn fold_letter(letter: char, out: &mut String) {
+fn fold_letter(letter: char, out: &mut Vec<u8>) {
     let plain = match letter {
         'À'..='Å' | 'à'..='å' | 'Ā'..='ą' => "a",
         'Æ' | 'æ' => "ae",
@@ -180,15 +190,15 @@ fn fold_letter(letter: char, out: &mut String) {
         '\u{1E00}'..='\u{1EFF}' => {
             let mut base = None;
             decompose_canonical(letter, |part| base = base.or(Some(part)));
-            out.extend(base.unwrap_or(letter).to_lowercase());
+            base.unwrap_or(letter).to_lowercase().for_each(|letter| push(letter, out));
             return;
         }
         other => {
-            out.extend(other.to_lowercase());
+            other.to_lowercase().for_each(|letter| push(letter, out));
             return;
         }
     };
-    out.push_str(plain);
+    out.extend_from_slice(plain.as_bytes());
 }
 
 /// Length of a mask such as `[US_SSN]` or `[EMAIL_2]` at the start of `bytes`; 0 if there is none.
