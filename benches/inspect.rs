@@ -332,6 +332,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("sparse", sparse.clone()),
         ("dense", dense()),
         ("documents", messages(&documents(false))),
+        ("documents, one a message", documents(false).iter().map(|text| result(text)).collect()),
         ("numeric", numeric()),
         ("disguise", messages(&documents(true))),
     ];
