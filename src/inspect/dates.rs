@@ -132,11 +132,13 @@ fn may_begin(bytes: &[u8], at: usize) -> bool {
     let width = bytes::run(bytes, at, 9, DIGIT);
     match (width, bytes.get(at + width)) {
         (8, _) => true,
-        (4, Some(next)) => matches!(next, b'-' | b'/' | b'.') || !next.is_ascii(),
+        (4, Some(next)) => matches!(next, b'-' | b'/' | b'.' | b'_') || !next.is_ascii(),
         // A day may have an ending: `3rd`, `1er`, or a link: `3 de`.
         (1 | 2, Some(next)) => {
-            matches!(next, b'-' | b'/' | b'.' | b' ' | b',' | b's' | b'n' | b'r' | b't' | b'e' | b'd' | b'o')
-                || !next.is_ascii()
+            matches!(
+                next,
+                b'-' | b'/' | b'.' | b'_' | b' ' | b',' | b's' | b'n' | b'r' | b't' | b'e' | b'd' | b'o'
+            ) || !next.is_ascii()
         }
         _ => false,
     }
@@ -188,7 +190,7 @@ fn joint(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     let rest = bytes.get(at..)?;
     let foreign = [("年", b'Y'), ("년", b'Y'), ("月", b'M'), ("월", b'M')];
     let (width, sign) = match rest {
-        [sign @ (b'-' | b'/' | b'.'), ..] => (1, *sign),
+        [sign @ (b'-' | b'/' | b'.' | b'_'), ..] => (1, *sign),
         [first, ..] if first.is_ascii() => return None,
         _ => foreign
             .iter()

@@ -2,6 +2,7 @@
 //! markup between letters.
 
 use super::cuts::Cuts;
+use super::digits::before;
 use super::shifts::Shifts;
 
 /// Bytes of white space between two strings.
@@ -26,13 +27,25 @@ pub(super) fn concatenated(text: &str) -> Option<(String, Shifts)> {
         {
             let escaped = bytes.get(close.wrapping_sub(1)) == Some(&b'\\');
             let end = close - usize::from(escaped);
-            // A word goes on: sentences that code puts together have a space at the seam.
-            if value(end.checked_sub(1).and_then(|last| bytes.get(last))) && value(bytes.get(open + 1)) {
+            if goes_on(bytes, end, open + 1) {
                 cuts.cut(end, open + 1, None)?;
             }
         }
     }
     cuts.finish()
+}
+
+/// Whether a value goes on from the byte before `end` to that at `start`: letters of a word, or digits with one space
+/// between them. Sentences that code puts together have a space at the seam, too.
+fn goes_on(bytes: &[u8], end: usize, start: usize) -> bool {
+    let (left, right) = (before(bytes, end), bytes.get(start));
+    let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let blank = |byte: Option<&u8>| byte == Some(&b' ');
+    (value(left) && value(right))
+        || (digit(left) && blank(right) && digit(bytes.get(start + 1)))
+        || (blank(left)
+            && digit(right)
+            && end.checked_sub(1).is_some_and(|space| digit(before(bytes, space))))
 }
 
 fn value(byte: Option<&u8>) -> bool {
@@ -74,8 +87,7 @@ pub(super) fn untagged(text: &str) -> Option<(String, Shifts)> {
             end += length;
         }
         read = end;
-        if end > at && value(at.checked_sub(1).and_then(|before| bytes.get(before))) && value(bytes.get(end))
-        {
+        if end > at && goes_on(bytes, at, end) {
             cuts.cut(at, end, None)?;
         }
     }
@@ -112,6 +124,8 @@ mod tests {
         for (text, plain) in [
             (r#""4111" + "1111""#, r#""41111111""#),
             ("'ab' . 'cd'", "'abcd'"),
+            (r#""943 " + "476""#, r#""943 476""#),
+            (r#""943" + " 476""#, r#""943 476""#),
             ("\"ab\"\n    \"cd\"", "\"abcd\""),
             (r#"\"ab\" + \"cd\""#, r#"\"abcd\""#),
         ] {
@@ -123,13 +137,15 @@ mod tests {
             ("<b>41</b>11", "<b>4111"),
             ("41<!-- x -->11", "4111"),
             ("**41**11", "**4111"),
+            ("<b>943</b> 476", "<b>943 476"),
+            ("943 **476**", "943 476**"),
             ("a<span class=\"n\">b</span>c", "abc"),
         ] {
             let (view, shifts) = untagged(text).expect(text);
             assert_eq!(view, plain);
             assert_eq!(shifts.source(view.len()), text.len());
         }
-        for text in ["a, b", r#"["a", "b"]"#, "it's 'fine'"] {
+        for text in ["a, b", r#"["a", "b"]"#, "it's 'fine'", r#""ab " + "cd""#] {
             assert!(concatenated(text).is_none(), "{text}");
         }
         let far = format!("{}\"4111\" + \"1111\"{}\"ab\" + \"cd\"", "x ".repeat(4_000), " y".repeat(4_000));
@@ -139,7 +155,7 @@ mod tests {
             let at = view.find(part).unwrap();
             assert!(far.get(shifts.source(at)..).unwrap().starts_with(part.get(..2).unwrap()));
         }
-        for text in ["<td>1</td><td>2</td>", "a <b> b", "2 ** 3", "x < y > z"] {
+        for text in ["<td>1</td><td>2</td>", "a <b> b", "2 ** 3", "x < y > z", "**one** two"] {
             assert!(untagged(text).is_none(), "{text}");
         }
     }

@@ -13,6 +13,10 @@ const GAP: usize = 3;
 pub(super) struct Run {
     held: [u8; MOST + 8],
     length: usize,
+    /// Nobody writes other numbers so: digit by digit, or with a sign that no number has.
+    pub odd: bool,
+    /// Only words around it tell what it is.
+    pub silent: bool,
     pub start: usize,
     pub end: usize,
 }
@@ -60,7 +64,7 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
     if next == 0 || group(bytes, at + first + next) == 0 {
         return None;
     }
-    let mut run = Run { held: [0; MOST + 8], length: 0, start: at, end: at };
+    let mut run = Run { held: [0; MOST + 8], length: 0, odd: first == 1, silent: false, start: at, end: at };
     run.take(bytes.get(at..at + first)?);
     let mut end = at + first;
     let mut join: Option<&[u8]> = None;
@@ -103,6 +107,42 @@ pub(super) fn run(bytes: &[u8], at: usize) -> Option<Run> {
     };
     let fits = groups >= least && (8..=MOST).contains(&run.length);
     (fits && complete && !usual && !is_word(bytes.get(end))).then_some(Run { end, ..run })
+}
+
+/// The groups from `at` on, of whatever sizes, if one sign that shapes do not know joins them all: `536_22_8726`.
+pub(super) fn joined(bytes: &[u8], at: usize) -> Option<Run> {
+    let first = group(bytes, at);
+    let sign = *bytes.get(at + first)?;
+    // Of signs that numbers often have, two are a fraction or a range.
+    let least = match sign {
+        b'_' | b'*' | b'~' => 2,
+        b'.' | b'-' | b'/' => 3,
+        _ => return None,
+    };
+    let second = at + first + 1;
+    let goes_on = bytes.get(second + group(bytes, second)) == Some(&sign);
+    if is_word(before(bytes, at)) || before(bytes, at) == Some(&sign) || (least > 2 && !goes_on) {
+        return None;
+    }
+    let mut run = Run { held: [0; MOST + 8], length: 0, odd: least == 2, silent: true, start: at, end: at };
+    let (mut widths, mut groups, mut end) = ([0; 6], 0, at);
+    loop {
+        let width = group(bytes, end);
+        if width == 0 || width > 6 || run.length > MOST {
+            return None;
+        }
+        *widths.get_mut(groups)? = width;
+        groups += 1;
+        run.take(bytes.get(end..end + width)?);
+        end += width;
+        if bytes.get(end) != Some(&sign) || !bytes::at(bytes, end + 1, DIGIT) {
+            break;
+        }
+        end += 1;
+    }
+    let date = matches!(widths.get(..groups)?, [4, 1..=2, 1..=2] | [1..=2, 1..=2, 4 | 2]);
+    let fits = groups >= least && (8..=MOST).contains(&run.length) && !date && !is_word(bytes.get(end));
+    fits.then_some(Run { end, ..run })
 }
 
 /// Whether each group of so many digits is a little more than the one before.
@@ -150,6 +190,30 @@ fn gap(bytes: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_of_any_size_are_read_together_with_one_sign() {
+        for (text, digits) in [
+            ("536_22_8726", "536228726"),
+            ("943*476*5919.", "9434765919"),
+            ("529.982.247.25", "52998224725"),
+            ("529/982/247/25, ok", "52998224725"),
+        ] {
+            let run = joined(text.as_bytes(), 0).unwrap();
+            assert_eq!(run.digits(), digits.as_bytes(), "{text}");
+        }
+        for text in [
+            "1985-03-12",
+            "12/03/1985",
+            "3.14159265",
+            "2024_01_02",
+            "1.3.6.1.4.1.3780.4",
+            "536_22_8726_",
+            "536_22-8726x",
+        ] {
+            assert_eq!(joined(text.as_bytes(), 0), None, "{text}");
+        }
+    }
 
     #[test]
     fn spelled_digits_are_read_together_and_lists_are_not() {

@@ -194,7 +194,7 @@ impl Numbers {
         if let Some(end) = loose::list_end(bytes, lead) {
             return end;
         }
-        let Some(run) = loose::run(bytes, lead) else { return lead };
+        let Some(run) = loose::run(bytes, lead).or_else(|| loose::joined(bytes, lead)) else { return lead };
         self.shapes.at(run.digits(), 0, |end, _, templates| {
             if end != run.digits().len() {
                 return;
@@ -202,10 +202,10 @@ impl Numbers {
             for &(rule, alone) in templates.iter().filter_map(|one| self.forms.get(usize::from(*one))) {
                 let forms = engine.rule(rule).and_then(Rule::forms);
                 let strong = forms.is_some_and(|forms| forms.check.strength() >= 40);
-                if strong || !alone {
+                if (strong || !alone) && (run.odd || !Surroundings::weak(engine, rule)) {
                     let (start, end, value) = (run.start, run.end, run.digits());
-                    let judged = judge(engine, around, &Candidate { rule, start, end, alone, value });
-                    found.extend(judged.filter(|_| !Surroundings::weak(engine, rule)));
+                    let alone = alone && !run.silent;
+                    found.extend(judge(engine, around, &Candidate { rule, start, end, alone, value }));
                 }
             }
         });

@@ -148,8 +148,9 @@ fn whole(bytes: &[u8], (start, at): (usize, usize), groups: &[Group], plus: bool
     if open && bytes.get(end) != Some(&b')') {
         return None;
     }
-    // `a + 4294967296` is a sum; a dump of bytes goes on before or behind.
-    let sum = plus && groups.len() == 1 && before(bytes, at) == Some(&b' ');
+    // `a + 4294967296`, `a + 2_000_000_000` are sums; a dump of bytes goes on before or behind.
+    let one = groups.iter().skip(1).all(|group| group.join == b'_');
+    let sum = plus && one && before(bytes, at) == Some(&b' ');
     if sum || (!plus && dumped(bytes, start, end)) {
         return None;
     }
@@ -215,7 +216,9 @@ fn read(bytes: &[u8], at: usize, groups: &mut [Group; 8]) -> usize {
             [b')', b' ' | b'-' | b'.', digit, ..] if digit.is_ascii_digit() => (2, b')'),
             [b' ' | b'-', b'(', digit, ..] if digit.is_ascii_digit() => (2, b'('),
             [b')' | b'(', digit, ..] if digit.is_ascii_digit() => (1, b')'),
-            [sign @ (b' ' | b'-' | b'.' | b'/'), digit, ..] if digit.is_ascii_digit() => (1, *sign),
+            [sign @ (b' ' | b'-' | b'.' | b'/' | b'_' | b'*'), digit, ..] if digit.is_ascii_digit() => {
+                (1, *sign)
+            }
             [b' ', sign @ (b'-' | b'/'), b' ', digit] if digit.is_ascii_digit() => (3, *sign),
             _ => break,
         };

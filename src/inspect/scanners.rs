@@ -163,7 +163,7 @@ pub(super) fn iban(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let mut letters = String::with_capacity(length);
     let mut end = start;
-    let (mut small, mut large, mut fours) = (false, false, true);
+    let (mut small, mut large, mut fours, mut odd) = (false, false, true, false);
     while letters.len() < length {
         match bytes.get(end)? {
             byte if byte.is_ascii_alphanumeric() => {
@@ -171,7 +171,10 @@ pub(super) fn iban(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
                 large |= byte.is_ascii_uppercase();
                 letters.push(char::from(byte.to_ascii_uppercase()));
             }
-            b' ' | b'-' | b'.' if is_word(before(bytes, end)) => fours &= letters.len().is_multiple_of(4),
+            sign @ (b' ' | b'-' | b'.' | b'_' | b'/' | b'*') if is_word(before(bytes, end)) => {
+                fours &= letters.len().is_multiple_of(4);
+                odd |= matches!(sign, b'_' | b'/' | b'*');
+            }
             _ => return None,
         }
         end += 1;
@@ -179,7 +182,9 @@ pub(super) fn iban(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     // Words that follow are none of it: `LU313965648VG left the`, `ba83-cb12f507f458 took`.
     let apart = end - start > letters.len();
     let glued = apart && small && (large || !fours || bytes.get(start + 4).is_some_and(|sign| *sign == b'-'));
-    (!glued && !is_word(bytes.get(end)) && mod_97(&letters)).then_some((start, end))
+    // Names of code: `PK11URI_PATTR_MANUFACTURER`.
+    let named = odd && !fours;
+    (!glued && !named && !is_word(bytes.get(end)) && mod_97(&letters)).then_some((start, end))
 }
 
 /// The JSON Web Token that begins at `at`, if its header decodes and names an algorithm (RFC 7515, RFC 7516).

@@ -83,6 +83,13 @@ fn keys_and_labels_that_were_once_overlooked_speak_for_their_values() {
         (json!({"answers": [{"question": "Date of birth", "answer": "27/06/1986"}]}), "27/06/1986"),
         (json!({"kojin_bango": "3730-6307-2061"}), "3730-6307-2061"),
         (json!({"client_ip": "17.25.24.13"}), "17.25.24.13"),
+        (json!("the ssn is 5 3 6 2 2 8 7 2 6 ok"), "5 3 6 2 2 8 7 2 6"),
+        (json!("ssn 536_22_8726, nhs number 943/476/5919"), "536_22_8726"),
+        (json!("ssn 536_22_8726, nhs number 943/476/5919"), "943/476/5919"),
+        (json!("nhs number **943** 476 5919"), "476 5919"),
+        (json!("born 1985_03_12, phone 030_901820"), "1985_03_12"),
+        (json!("born 1985_03_12, phone 030_901820"), "030_901820"),
+        (json!("iban DE89_3704_0044_0532_0130_00"), "0532_0130"),
         // A bracket is no hint that a value stands for another.
         (json!({"password": "{Abc123xyz9}"}), "Abc123xyz9"),
     ] {
