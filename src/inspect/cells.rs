@@ -19,7 +19,7 @@ pub(super) const SEPARATORS: [Separator; 5] = [
 ];
 
 /// A line as far as it was read, outside and inside of quotes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Reading {
     pub at: usize,
     quote: Option<u8>,

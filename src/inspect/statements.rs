@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::cells::{Reading, Separator, cells};
 
-/// Bytes of a list of columns.
+/// Bytes of a row or of a list of columns.
 const REACH: usize = 2_048;
 /// The number of the comma among separators.
 const COMMA: usize = 3;
@@ -42,7 +42,7 @@ pub(super) fn tables(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
 }
 
 /// How far the rows of a statement were read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
     /// Where the rows begin.
     start: usize,
@@ -53,8 +53,9 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub fn new(start: usize) -> Self {
-        Self { start, at: start, quoted: false, cells: None }
+    /// Nothing was read of the rows that begin at `start`; a row that holds the byte at `at` begins not far before it.
+    pub fn new(start: usize, at: usize) -> Self {
+        Self { start, at: start.max(at.saturating_sub(REACH)), quoted: false, cells: None }
     }
 
     /// Whether the byte at `at` is one of the same rows that has not been passed.

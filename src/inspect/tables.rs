@@ -59,10 +59,10 @@ pub(super) struct Tables {
     inserts: Vec<Block>,
     /// Rows of tables of HTML, the same.
     html: Vec<Block>,
-    /// How far the row of a statement was read that was asked for last.
-    row: Cell<Option<Row>>,
     /// How far lines were read that were asked for last: values are asked for nearly in order.
     last: Cell<[Option<Asked>; 3]>,
+    /// The same for rows of statements.
+    rows: Cell<[Option<Row>; 3]>,
 }
 
 /// How far a line was read.
@@ -142,9 +142,12 @@ impl Tables {
         }
         if let Some(block) = holding(&self.inserts, at) {
             let start = self.inserts.get(block)?.start;
-            let last = self.row.get().filter(|row| row.goes_on(start, at));
-            let row = last.unwrap_or_else(|| Row::new(start)).read(text.get(..at)?.as_bytes());
-            self.row.set(Some(row));
+            let [newest, newer, new] = self.rows.get();
+            let last = [newest, newer, new].into_iter().flatten().find(|row| row.goes_on(start, at));
+            let row = last.unwrap_or_else(|| Row::new(start, at)).read(text.get(..at)?.as_bytes());
+            if newest != Some(row) {
+                self.rows.set([Some(row), newest, newer]);
+            }
             let column = row.cell()?;
             return Some(Place { kind: Kind::Statement, block, column });
         }
