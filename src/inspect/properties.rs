@@ -135,10 +135,20 @@ fn four_times_the_text_takes_about_four_times_the_work() {
         (0..2).map(|_| once()).min().unwrap()
     };
     for piece in pieces {
-        let small = piece.repeat((4 << 10) / piece.len());
-        let (one, four) = (cost(&small), cost(&small.repeat(4)));
+        // Long enough that what is done for each byte outweighs what is done once.
+        let mut text = piece.repeat((4 << 10) / piece.len());
+        let mut one = cost(&text);
+        while one < 15_000_000 && text.len() < 1 << 20 {
+            text = text.repeat(4);
+            one = cost(&text);
+        }
+        let four = cost(&text.repeat(4));
         // Quadratic work would be sixteen times as much.
-        assert!(four < one * 10 + 50_000_000, "{piece:?}: {one} ns for 4 KiB, {four} ns for 16 KiB");
+        assert!(
+            four < one * 9 + 20_000_000,
+            "{piece:?}: {one} ns for {} bytes, {four} ns for four times",
+            text.len()
+        );
     }
 }
 
